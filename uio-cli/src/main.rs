@@ -1,0 +1,2 @@
+//! uio-cli
+fn main() {}
