@@ -1,1 +1,20 @@
-//! uio-core
+//! The overlay context: sessions, commands and loadable programs.
+//!
+//! This crate knows neither a kernel nor a device. What it needs of them are the traits that the
+//! glue implements: [`Channel`] (frames out), [`Files`] (the VFS and the share), [`Platform`]
+//! (tasks, clock, memory, waiting) and [`Isolation`] (where and how programs run).
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod channel;
+pub mod files;
+pub mod isolation;
+pub mod platform;
+
+pub use channel::Channel;
+pub use files::Files;
+pub use isolation::Isolation;
+pub use platform::Platform;
