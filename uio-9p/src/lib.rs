@@ -1,1 +1,7 @@
-//! uio-9p
+//! 9P2000.L
+#![cfg_attr(not(any(test, feature = "test-utils")), no_std)]
+#![deny(unsafe_code)]
+extern crate alloc;
+pub mod error;
+pub mod msg;
+pub mod types;

@@ -1,0 +1,211 @@
+//! Reading and writing fields: little-endian integers, counted strings (9P2000, `intro(5)`).
+//!
+//! Both sides remember the first fault and go on, so a message's code is a plain list of its fields, and the
+//! fault is asked for once, at the end.
+
+use crate::error::Error;
+
+/// Puts fields into a buffer, and counts on when the buffer is full.
+pub struct Writer<'b> {
+    out: &'b mut [u8],
+    at: usize,
+    bad: bool,
+}
+
+impl<'b> Writer<'b> {
+    /// Starts at the first byte of `out`.
+    pub fn new(out: &'b mut [u8]) -> Self {
+        Self {
+            out,
+            at: 0,
+            bad: false,
+        }
+    }
+
+    /// Puts `bytes` as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.at.saturating_add(bytes.len());
+        if let Some(room) = self.out.get_mut(self.at..end) {
+            room.copy_from_slice(bytes);
+        }
+        self.at = end;
+    }
+
+    /// Says that a value cannot be sent in this protocol, such as a name of more than 65,535 bytes.
+    pub fn fail(&mut self) {
+        self.bad = true;
+    }
+
+    /// The number of bytes written.
+    ///
+    /// # Errors
+    /// [`Error::BufferFull`] when they did not fit, [`Error::BadValue`] after [`Writer::fail`].
+    pub fn finish(self) -> Result<usize, Error> {
+        if self.bad {
+            Err(Error::BadValue)
+        } else if self.at > self.out.len() {
+            Err(Error::BufferFull {
+                need: clamp(self.at),
+                have: clamp(self.out.len()),
+            })
+        } else {
+            Ok(self.at)
+        }
+    }
+}
+
+/// Takes fields out of a message; after its end every field is zero or empty.
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    /// Length of the whole message in bytes.
+    have: usize,
+    /// Bytes asked for so far; more than `have` once a field was cut off.
+    need: usize,
+    bad: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the first byte of `message`.
+    #[must_use]
+    pub fn new(message: &'a [u8]) -> Self {
+        Self {
+            rest: message,
+            have: message.len(),
+            need: 0,
+            bad: false,
+        }
+    }
+
+    /// The next `count` bytes.
+    pub fn bytes(&mut self, count: usize) -> &'a [u8] {
+        self.need = self.need.saturating_add(count);
+        match self.rest.split_at_checked(count) {
+            Some((bytes, rest)) if self.need <= self.have => {
+                self.rest = rest;
+                bytes
+            }
+            _ => {
+                self.rest = &[];
+                self.need = self.need.max(self.have.saturating_add(1));
+                &[]
+            }
+        }
+    }
+
+    /// The next `N` bytes, zero when they are not there.
+    pub fn array<const N: usize>(&mut self) -> [u8; N] {
+        self.bytes(N).try_into().unwrap_or([0; N])
+    }
+
+    /// The bytes not yet taken.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Whether bytes are left and no field was cut off.
+    #[must_use]
+    pub fn more(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    /// Says that a field has a value that the protocol does not know.
+    pub fn fail(&mut self) {
+        self.bad = true;
+    }
+
+    /// The fault of any field so far, whether or not bytes are left.
+    ///
+    /// # Errors
+    /// [`Error::Short`] when a field was cut off, [`Error::BadValue`] after [`Reader::fail`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.need > self.have {
+            Err(Error::Short {
+                need: clamp(self.need),
+                have: clamp(self.have),
+            })
+        } else if self.bad {
+            Err(Error::BadValue)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Ends the message.
+    ///
+    /// # Errors
+    /// As [`Reader::check`], and [`Error::Trailing`] when bytes are left.
+    pub fn finish(self) -> Result<(), Error> {
+        self.check()?;
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Trailing {
+                extra: clamp(self.rest.len()),
+            })
+        }
+    }
+}
+
+/// Sizes in errors are 32 bits wide, as the protocol's are.
+pub(crate) fn clamp(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+/// A field of a message.
+pub trait Wire<'a>: Sized {
+    /// Writes the field.
+    fn put(&self, to: &mut Writer<'_>);
+    /// Reads the field; zero or empty when the message is cut off.
+    fn get(from: &mut Reader<'a>) -> Self;
+}
+
+macro_rules! integer {
+    ($($int:ty),*) => {$(
+        impl<'a> Wire<'a> for $int {
+            fn put(&self, to: &mut Writer<'_>) {
+                to.bytes(&self.to_le_bytes());
+            }
+            fn get(from: &mut Reader<'a>) -> Self {
+                Self::from_le_bytes(from.array())
+            }
+        }
+    )*};
+}
+integer!(u8, u16, u32, u64);
+
+/// A counted string, `len[2] bytes[len]`: a file's name, any bytes but `/` and NUL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Str<'a>(pub &'a [u8]);
+
+impl<'a> Wire<'a> for Str<'a> {
+    fn put(&self, to: &mut Writer<'_>) {
+        match u16::try_from(self.0.len()) {
+            Ok(len) => len.put(to),
+            Err(_) => to.fail(),
+        }
+        to.bytes(self.0);
+    }
+    fn get(from: &mut Reader<'a>) -> Self {
+        let len = u16::get(from);
+        Self(from.bytes(usize::from(len)))
+    }
+}
+
+/// Counted bytes, `count[4] bytes[count]`: what is read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Data<'a>(pub &'a [u8]);
+
+impl<'a> Wire<'a> for Data<'a> {
+    fn put(&self, to: &mut Writer<'_>) {
+        match u32::try_from(self.0.len()) {
+            Ok(len) => len.put(to),
+            Err(_) => to.fail(),
+        }
+        to.bytes(self.0);
+    }
+    fn get(from: &mut Reader<'a>) -> Self {
+        let len = u32::get(from);
+        Self(from.bytes(usize::try_from(len).unwrap_or(usize::MAX)))
+    }
+}
