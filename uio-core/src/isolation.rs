@@ -28,7 +28,8 @@ pub trait Region: Send + Sync {
     /// Virtual address of its first byte.
     fn base(&self) -> u64;
 
-    /// Its bytes, while it is being filled. A region that was sealed gives an empty slice.
+    /// Its bytes, while it is being filled. Of a region that was sealed: its data alone, that is
+    /// the bytes from the end of the constants on, which every run starts with afresh.
     fn bytes_mut(&mut self) -> &mut [u8];
 
     /// Ends the filling: from here on `text` (a range of offsets, whole pages) may be executed and

@@ -142,4 +142,6 @@ pub enum Part {
     Length,
     /// An entry points outside of its table.
     Entry,
+    /// A block's bytes do not give its checksum.
+    Checksum,
 }

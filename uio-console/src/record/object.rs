@@ -114,4 +114,14 @@ pub enum SectionRule {
     Name,
     /// A symbol refers to a place inside it.
     SymbolInside,
+    /// Its type (`sh_type`) is one that can be loaded or, for relocations, one that can be applied.
+    Type,
+    /// Section numbers fit 16 bits: extended numbering is not read.
+    Numbering,
+    /// Its relocations refer to symbols that exist.
+    SymbolIndex,
+    /// Loaded bytes refer to it, so it is loaded itself (`SHF_ALLOC`).
+    Loaded,
+    /// Its constructors and destructors are code of the program.
+    Constructor,
 }
