@@ -1,0 +1,218 @@
+//! From an application's package to a bootable image.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::toolchain::Toolchain;
+use crate::{Error, Result, command, image, linker};
+
+/// The target applications are compiled for.
+pub const TARGET: &str = "x86_64-unknown-hermit";
+
+/// What to build, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Directory of the application's package, or its `Cargo.toml`.
+    pub path: PathBuf,
+    /// The binary, when the package has several.
+    pub bin: Option<String>,
+    /// Features of the application.
+    pub features: Vec<String>,
+    /// Whether the application's default features are on.
+    pub default_features: bool,
+    /// Cargo profile, such as `release` or `dev`.
+    pub profile: String,
+    /// Cargo's target directory; `<workspace>/target/hermit` when absent.
+    pub target_dir: Option<PathBuf>,
+    /// Whether cargo must use the lock file as it is.
+    pub locked: bool,
+}
+
+impl Options {
+    /// An optimised build of the package at `path` with its default features.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            bin: None,
+            features: Vec::new(),
+            default_features: true,
+            profile: "release".into(),
+            target_dir: None,
+            locked: false,
+        }
+    }
+
+    fn manifest(&self) -> Result<PathBuf> {
+        let manifest = if self.path.is_dir() {
+            self.path.join("Cargo.toml")
+        } else {
+            self.path.clone()
+        };
+        if manifest.is_file() {
+            return std::path::absolute(&manifest).map_err(|error| Error::io(manifest, error));
+        }
+        Err(Error::App(format!(
+            "{} is no package: there is no {}",
+            self.path.display(),
+            manifest.display()
+        )))
+    }
+}
+
+/// What a build left behind.
+#[derive(Clone, Debug)]
+pub struct BuiltImage {
+    /// Name of the binary.
+    pub name: String,
+    /// The image with symbols and debug information, for the symbol index and debuggers.
+    pub unstripped: PathBuf,
+    /// The image to boot: `<name>.hermit` beside it.
+    pub image: PathBuf,
+    /// Ties image and symbols together: lower-case hexadecimal.
+    pub build_id: String,
+}
+
+/// Builds an application with the patched kernel. `progress` gets a line at the start of each step; cargo's own
+/// progress goes to standard error.
+///
+/// # Errors
+/// Those of [`Toolchain::find`] and [`linker::find`]; [`Error::App`] when the package is not one that gives a single
+/// image; [`Error::Failed`] when cargo reports failure.
+pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<BuiltImage> {
+    let manifest = options.manifest()?;
+    let toolchain = Toolchain::find()?;
+    let linker = linker::find(&toolchain)?;
+    progress(&format!("compiler: {toolchain}"));
+    progress(&format!("linker: {}", linker.display()));
+    let target_dir = match &options.target_dir {
+        Some(dir) => dir.clone(),
+        None => workspace_target_dir(&toolchain, &manifest)?.join("hermit"),
+    };
+    progress(&format!(
+        "building {} ({}) in {}",
+        manifest.display(),
+        options.profile,
+        target_dir.display()
+    ));
+    let mut cargo = cargo(options, &toolchain, &linker, &manifest);
+    cargo.arg("--target-dir").arg(&target_dir);
+    let messages = command::capture_stdout(&mut cargo)?;
+    let (name, unstripped) = executable(&messages, options)?;
+    let image = unstripped.with_file_name(format!("{name}.hermit"));
+    let build_id = image::build_id(&unstripped)?;
+    if !is_newer(&image, &unstripped) {
+        progress(&format!("stripping {}", unstripped.display()));
+        image::strip(&unstripped, &image)?;
+    }
+    Ok(BuiltImage {
+        name,
+        unstripped,
+        image,
+        build_id,
+    })
+}
+
+fn cargo(
+    options: &Options,
+    toolchain: &Toolchain,
+    linker: &Path,
+    manifest: &Path,
+) -> std::process::Command {
+    let mut cargo = toolchain.cargo();
+    cargo.args([
+        "build",
+        "--target",
+        TARGET,
+        "-Zbuild-std=std,panic_abort",
+        "--message-format=json-render-diagnostics",
+    ]);
+    cargo
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--profile")
+        .arg(&options.profile);
+    if let Some(parent) = manifest.parent() {
+        cargo.current_dir(parent);
+    }
+    if let Some(bin) = &options.bin {
+        cargo.arg("--bin").arg(bin);
+    }
+    if !options.features.is_empty() {
+        cargo.arg("--features").arg(options.features.join(","));
+    }
+    if !options.default_features {
+        cargo.arg("--no-default-features");
+    }
+    if options.locked {
+        cargo.arg("--locked");
+    }
+    cargo.env("CARGO_TARGET_X86_64_UNKNOWN_HERMIT_LINKER", linker);
+    cargo.arg("--config").arg(format!(
+        "target.{TARGET}.rustflags=[\"-Clink-arg=--build-id=sha1\"]"
+    ));
+    if let Some(flags) = std::env::var("RUSTFLAGS")
+        .ok()
+        .filter(|flags| !flags.trim().is_empty())
+    {
+        // The variable would replace the flags above.
+        cargo.env("RUSTFLAGS", format!("{flags} -Clink-arg=--build-id=sha1"));
+    }
+    cargo
+}
+
+/// Where cargo would put the output of the package's workspace.
+fn workspace_target_dir(toolchain: &Toolchain, manifest: &Path) -> Result<PathBuf> {
+    let mut cargo = toolchain.cargo();
+    cargo
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--no-deps",
+            "--manifest-path",
+        ])
+        .arg(manifest);
+    let json: Value =
+        serde_json::from_slice(&command::capture(&mut cargo)?).map_err(|error| Error::Output {
+            program: "cargo metadata".into(),
+            reason: error.to_string(),
+        })?;
+    let dir = json["target_directory"].as_str().map(PathBuf::from);
+    dir.ok_or_else(|| Error::Output {
+        program: "cargo metadata".into(),
+        reason: "no `target_directory`".into(),
+    })
+}
+
+/// Name and path of the one executable among cargo's messages.
+fn executable(messages: &[u8], options: &Options) -> Result<(String, PathBuf)> {
+    let lines = messages.split(|byte| *byte == b'\n');
+    let found: Vec<(String, PathBuf)> = lines
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            Some((name, PathBuf::from(message["executable"].as_str()?)))
+        })
+        .collect();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Error::App(format!(
+            "{} has no binary to boot",
+            options.path.display()
+        ))),
+        many => {
+            let names: Vec<&str> = many.iter().map(|(name, _)| name.as_str()).collect();
+            Err(Error::App(format!(
+                "{} has several binaries, choose one: {}",
+                options.path.display(),
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+/// Whether `made` exists and is not older than what it is made from.
+fn is_newer(made: &Path, from: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
+    matches!((modified(made), modified(from)), (Ok(made), Ok(from)) if made >= from)
+}

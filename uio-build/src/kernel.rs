@@ -1,0 +1,226 @@
+//! From the registry's kernel source to `libhermit.a`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::UNIX_EPOCH;
+
+use serde_json::Value;
+
+use crate::series::Series;
+use crate::toolchain::Toolchain;
+use crate::tree::{Tree, create_parent, write_if_changed};
+use crate::{Error, Result, command, rename, source};
+
+/// The target the kernel is compiled for.
+pub const TARGET: &str = "x86_64-unknown-none";
+
+/// This project's crates inside the kernel. They are compiled for size: they wait for an operator, not for speed.
+const SMALL_CRATES: [&str; 4] = ["uio-core", "uio-console", "uio-9p", "virtio-drivers"];
+
+/// Changes whenever the same object files would give another library.
+const STAMP_VERSION: &str = "1";
+
+/// Variables that the kernel's source reads at compile time.
+pub const ENVIRONMENT: [&str; 4] = [
+    "HERMIT_LOG_LEVEL_FILTER",
+    "HERMIT_MRG_RXBUF_SIZE",
+    "HERMIT_MTU",
+    "NO_COLOR",
+];
+
+/// Set to any value, it lets cargo change the kernel's lock file, and copies the result back to the patches.
+pub const UPDATE_LOCK: &str = "UIO_UPDATE_LOCK";
+
+/// What to build.
+#[derive(Clone, Debug)]
+pub struct Config<'a> {
+    /// The toolchain to build with.
+    pub toolchain: &'a Toolchain,
+    /// Root of this project.
+    pub root: PathBuf,
+    /// Directory for the patched source and cargo's output. Several configurations may share one.
+    pub work: PathBuf,
+    /// Directory in which `libhermit.a` is to appear.
+    pub out: PathBuf,
+    /// The kernel's features.
+    pub features: Vec<String>,
+    /// Whether to optimise.
+    pub release: bool,
+    /// Whether every function calls `mcount` at its entry.
+    pub instrument: bool,
+    /// Whether the layout of types is shuffled.
+    pub randomize_layout: bool,
+}
+
+impl Config<'_> {
+    fn uio(&self) -> bool {
+        self.features
+            .iter()
+            .any(|feature| feature.starts_with("uio"))
+    }
+}
+
+/// Brings `<work>/source` up to date: registry source, patches, overlay. Files that are right already stay untouched.
+///
+/// # Errors
+/// Those of [`source::find`], [`Series::apply`] and [`Series::finish`].
+pub fn prepare_source(toolchain: &Toolchain, root: &Path, work: &Path) -> Result<PathBuf> {
+    let series = Series::of_project(root)?;
+    let mut tree = Tree::load(&source::find(toolchain, root)?)?;
+    series.apply(&mut tree)?;
+    series.finish(&mut tree, root)?;
+    let copy = work.join("source");
+    tree.write(&copy)?;
+    Ok(copy)
+}
+
+/// Builds the kernel and leaves its library, with the kernel's own symbols hidden, at `<out>/libhermit.a`.
+///
+/// Concurrent builds that share `work` take turns. Returns the library's path.
+///
+/// # Errors
+/// Those of [`prepare_source`]; [`Error::LockOutdated`]; [`Error::Failed`] with the compiler's words.
+pub fn build(config: &Config<'_>) -> Result<PathBuf> {
+    let lock = config.work.join("lock");
+    create_parent(&lock)?;
+    let lock_file = File::create(&lock).map_err(|error| Error::io(&lock, error))?;
+    lock_file.lock().map_err(|error| Error::io(&lock, error))?;
+
+    let copy = prepare_source(config.toolchain, &config.root, &config.work)?;
+    let library = compile(config, &copy)?;
+    let hidden = config.out.join("libhermit.a");
+    hide(&library, &hidden)?;
+    Ok(hidden)
+}
+
+/// The cargo command for a subcommand such as `build` or `check`, with every flag that the kernel needs.
+#[must_use]
+pub fn cargo(config: &Config<'_>, subcommand: &str, copy: &Path) -> Command {
+    let mut cargo = config.toolchain.cargo();
+    cargo.current_dir(copy).args([
+        subcommand,
+        "--lib",
+        "--target",
+        TARGET,
+        "-Zbuild-std=core,alloc",
+    ]);
+    cargo.args([
+        "-Zbuild-std-features=compiler-builtins-mem",
+        "--no-default-features",
+    ]);
+    cargo.arg("--target-dir").arg(config.work.join("target"));
+    if !config.features.is_empty() {
+        cargo.arg("--features").arg(config.features.join(","));
+    }
+    if config.release {
+        cargo.arg("--release");
+        for name in SMALL_CRATES.iter().filter(|_| config.uio()) {
+            cargo
+                .arg("--config")
+                .arg(format!("profile.release.package.{name}.opt-level=\"s\""));
+        }
+    }
+    if std::env::var_os(UPDATE_LOCK).is_none() {
+        cargo.arg("--locked");
+    }
+    let mut flags = Vec::new();
+    if config.instrument {
+        flags.extend(["-Zinstrument-mcount", "-Cpasses=ee-instrument<post-inline>"]);
+    }
+    if config.randomize_layout {
+        flags.push("-Zrandomize-layout");
+    }
+    if !flags.is_empty() {
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    }
+    cargo
+}
+
+/// Runs cargo and returns the static library it made.
+fn compile(config: &Config<'_>, copy: &Path) -> Result<PathBuf> {
+    let mut cargo = cargo(config, "build", copy);
+    cargo.arg("--message-format=json-render-diagnostics");
+    let lock = Series::of_project(&config.root)?.lock_file();
+    let messages = command::capture(&mut cargo).map_err(|error| match error {
+        Error::Failed { output, .. } if output.contains("--locked") => Error::LockOutdated {
+            path: lock.clone(),
+            output,
+        },
+        other => other,
+    })?;
+    if std::env::var_os(UPDATE_LOCK).is_some() {
+        let updated = copy.join("Cargo.lock");
+        let updated = fs::read(&updated).map_err(|error| Error::io(&updated, error))?;
+        write_if_changed(&lock, &updated)?;
+    }
+    static_library(&messages).ok_or_else(|| Error::Output {
+        program: command::display(&cargo),
+        reason: "it names no static library".into(),
+    })
+}
+
+/// The last static library among cargo's messages, one JSON object a line.
+fn static_library(messages: &[u8]) -> Option<PathBuf> {
+    let lines = messages.split(|byte| *byte == b'\n');
+    let artifacts = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let files = artifacts
+        .filter(|message| message["reason"] == "compiler-artifact")
+        .flat_map(|message| {
+            let files = message["filenames"].as_array().cloned().unwrap_or_default();
+            files
+                .into_iter()
+                .filter_map(|file| file.as_str().map(PathBuf::from))
+                .collect::<Vec<_>>()
+        });
+    files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "a"))
+        .last()
+}
+
+/// Writes the library with hidden symbols, unless it was made from this very library before.
+fn hide(library: &Path, hidden: &Path) -> Result<()> {
+    let stamp_file = hidden.with_extension("stamp");
+    let stamp = stamp(library)?;
+    if hidden.is_file() && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
+        return Ok(());
+    }
+    let data = fs::read(library).map_err(|error| Error::io(library, error))?;
+    let data = rename::hide_symbols(&library.to_string_lossy(), &data)?;
+    write_if_changed(hidden, &data)?;
+    fs::write(&stamp_file, stamp).map_err(|error| Error::io(stamp_file, error))
+}
+
+/// Identifies one state of a file without reading it.
+fn stamp(library: &Path) -> Result<String> {
+    let metadata = fs::metadata(library).map_err(|error| Error::io(library, error))?;
+    let modified = metadata
+        .modified()
+        .map_err(|error| Error::io(library, error))?;
+    let modified = modified
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    Ok(format!(
+        "{STAMP_VERSION} {} {} {modified}\n",
+        library.display(),
+        metadata.len()
+    ))
+}
+
+/// Files and directories whose change calls for a new build: patches, the pinned version, and this project's crates
+/// that the kernel contains.
+#[must_use]
+pub fn inputs(root: &Path, uio: bool) -> Vec<PathBuf> {
+    let mut inputs = vec![root.join("patches"), root.join("hermit/kernel-source")];
+    if uio {
+        for name in SMALL_CRATES.iter().filter(|name| name.starts_with("uio-")) {
+            inputs.extend([
+                root.join(name).join("src"),
+                root.join(name).join("Cargo.toml"),
+            ]);
+        }
+        inputs.push(root.join("Cargo.toml"));
+    }
+    inputs
+}
