@@ -100,7 +100,9 @@ fn bytes_arrive_in_order_and_buffers_go_back() {
 fn a_long_stream_passes_in_both_directions_at_once() {
     let (device, mut console) = started();
     let (mut received, mut read) = (Vec::new(), Vec::new());
-    let sent: Vec<u8> = (0..200_000_u32).map(|i| (i.wrapping_mul(i) >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..200_000_u32)
+        .map(|i| (i.wrapping_mul(i) >> 3) as u8)
+        .collect();
     let mut rest = &sent[..];
     let mut pieces = sent.chunks(1 + sent.len() / 300).peekable();
     while !rest.is_empty() || pieces.peek().is_some() {

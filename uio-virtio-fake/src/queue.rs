@@ -28,6 +28,8 @@ pub(crate) struct QueueState {
     /// Next entry of the used ring to fill.
     next_used: u16,
     in_flight: BTreeSet<u16>,
+    /// The device used what it did not have, so that `in_flight` is no longer what the driver believes.
+    lied: bool,
     pub(crate) notifications: usize,
 }
 
@@ -42,6 +44,7 @@ impl QueueState {
             next_avail: 0,
             next_used: 0,
             in_flight: BTreeSet::new(),
+            lied: false,
             notifications: 0,
         }
     }
@@ -135,7 +138,7 @@ impl DeviceQueue {
                 .world
                 .load_u16(q.driver_area + 2)
                 .wrapping_sub(q.next_avail);
-            if waiting > q.size {
+            if waiting > q.size && !q.lied {
                 self.shared.violation(format!(
                     "{waiting} chains available in a queue of {}",
                     q.size
@@ -164,7 +167,7 @@ impl DeviceQueue {
             q.next_avail = q.next_avail.wrapping_add(1);
             self.shared.world.load_u16(entry)
         });
-        let fresh = self.with(|q| q.in_flight.insert(head));
+        let fresh = self.with(|q| q.in_flight.insert(head) || q.lied);
         if !fresh {
             self.shared.violation(format!(
                 "descriptor {head} made available while the device has it"
@@ -279,9 +282,8 @@ impl DeviceQueue {
             if q.size == 0 {
                 return;
             }
-            if let Ok(head) = u16::try_from(id) {
-                q.in_flight.remove(&head);
-            }
+            let had = u16::try_from(id).is_ok_and(|head| q.in_flight.remove(&head));
+            q.lied |= !had;
             let entry = q.device_area + 4 + 8 * q.slot(q.next_used);
             world.write(entry, &id.to_le_bytes());
             world.write(entry + 4, &len.to_le_bytes());
@@ -293,6 +295,7 @@ impl DeviceQueue {
     /// Lies about how many entries of the used ring are filled: adds `count` without filling them.
     pub fn skip_used(&self, count: u16) {
         self.with(|q| {
+            q.lied = true;
             q.next_used = q.next_used.wrapping_add(count);
             self.shared.world.store_u16(q.device_area + 2, q.next_used);
         });
