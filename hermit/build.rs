@@ -55,8 +55,11 @@ fn run() -> Result<(), Error> {
         instrument: has_feature("instrument"),
         randomize_layout: has_feature("randomize-layout"),
     };
-    println!("cargo::warning=building hermit-kernel 0.11.0 with {toolchain}");
-    kernel::build(&config)?;
+    let built = kernel::build(&config)?;
+    println!("cargo::warning=hermit-kernel 0.11.0 was built by {toolchain}");
+    if built.lock_outdated {
+        println!("cargo::warning=the kernel's lock file is outdated; `cargo xtask patches lock` mends it");
+    }
     println!("cargo::rustc-link-search=native={}", out.display());
     println!("cargo::rustc-link-lib=static=hermit");
     if has_feature("libc") {
@@ -77,7 +80,7 @@ fn rerun_if_changed(root: &Path) {
         println!("cargo::rerun-if-changed={}", input.display());
     }
     println!("cargo::rerun-if-changed=build.rs");
-    for name in kernel::ENVIRONMENT.iter().chain(&["UIO_CARGO", kernel::UPDATE_LOCK]) {
+    for name in kernel::ENVIRONMENT.iter().chain(&["UIO_CARGO"]) {
         println!("cargo::rerun-if-env-changed={name}");
     }
 }

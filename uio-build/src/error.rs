@@ -117,17 +117,6 @@ pub enum Error {
         /// The rule it breaks.
         reason: String,
     },
-    /// The dependencies changed but the committed lock file did not.
-    #[error(
-        "the kernel's dependencies no longer match {}; run `cargo xtask patches lock` and commit the result\n{output}",
-        path.display()
-    )]
-    LockOutdated {
-        /// The committed lock file.
-        path: PathBuf,
-        /// What cargo said.
-        output: String,
-    },
     /// The application cannot be built as asked.
     #[error("{0}")]
     App(String),

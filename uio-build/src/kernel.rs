@@ -29,9 +29,6 @@ pub const ENVIRONMENT: [&str; 4] = [
     "NO_COLOR",
 ];
 
-/// Set to any value, it lets cargo change the kernel's lock file, and copies the result back to the patches.
-pub const UPDATE_LOCK: &str = "UIO_UPDATE_LOCK";
-
 /// What to build.
 #[derive(Clone, Debug)]
 pub struct Config<'a> {
@@ -51,6 +48,15 @@ pub struct Config<'a> {
     pub instrument: bool,
     /// Whether the layout of types is shuffled.
     pub randomize_layout: bool,
+}
+
+/// A built kernel.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The library to link.
+    pub library: PathBuf,
+    /// Whether the committed lock file no longer matches the dependencies of this project's crates.
+    pub lock_outdated: bool,
 }
 
 impl Config<'_> {
@@ -77,21 +83,24 @@ pub fn prepare_source(toolchain: &Toolchain, root: &Path, work: &Path) -> Result
 
 /// Builds the kernel and leaves its library, with the kernel's own symbols hidden, at `<out>/libhermit.a`.
 ///
-/// Concurrent builds that share `work` take turns. Returns the library's path.
+/// Concurrent builds that share `work` take turns.
 ///
 /// # Errors
-/// Those of [`prepare_source`]; [`Error::LockOutdated`]; [`Error::Failed`] with the compiler's words.
-pub fn build(config: &Config<'_>) -> Result<PathBuf> {
+/// Those of [`prepare_source`]; [`Error::Failed`] with the compiler's words.
+pub fn build(config: &Config<'_>) -> Result<Built> {
     let lock = config.work.join("lock");
     create_parent(&lock)?;
     let lock_file = File::create(&lock).map_err(|error| Error::io(&lock, error))?;
     lock_file.lock().map_err(|error| Error::io(&lock, error))?;
 
     let copy = prepare_source(config.toolchain, &config.root, &config.work)?;
-    let library = compile(config, &copy)?;
-    let hidden = config.out.join("libhermit.a");
-    hide(&library, &hidden)?;
-    Ok(hidden)
+    let (compiled, lock_outdated) = compile(config, &copy)?;
+    let library = config.out.join("libhermit.a");
+    hide(&compiled, &library)?;
+    Ok(Built {
+        library,
+        lock_outdated,
+    })
 }
 
 /// The cargo command for a subcommand such as `build` or `check`, with every flag that the kernel needs.
@@ -121,9 +130,6 @@ pub fn cargo(config: &Config<'_>, subcommand: &str, copy: &Path) -> Command {
                 .arg(format!("profile.release.package.{name}.opt-level=\"s\""));
         }
     }
-    if std::env::var_os(UPDATE_LOCK).is_none() {
-        cargo.arg("--locked");
-    }
     let mut flags = Vec::new();
     if config.instrument {
         flags.extend(["-Zinstrument-mcount", "-Cpasses=ee-instrument<post-inline>"]);
@@ -137,27 +143,62 @@ pub fn cargo(config: &Config<'_>, subcommand: &str, copy: &Path) -> Command {
     cargo
 }
 
-/// Runs cargo and returns the static library it made.
-fn compile(config: &Config<'_>, copy: &Path) -> Result<PathBuf> {
+/// Runs cargo. Returns the static library it made, and whether the lock file had to change for that.
+fn compile(config: &Config<'_>, copy: &Path) -> Result<(PathBuf, bool)> {
     let mut cargo = cargo(config, "build", copy);
     cargo.arg("--message-format=json-render-diagnostics");
-    let lock = Series::of_project(&config.root)?.lock_file();
-    let messages = command::capture(&mut cargo).map_err(|error| match error {
-        Error::Failed { output, .. } if output.contains("--locked") => Error::LockOutdated {
-            path: lock.clone(),
-            output,
-        },
-        other => other,
-    })?;
-    if std::env::var_os(UPDATE_LOCK).is_some() {
-        let updated = copy.join("Cargo.lock");
-        let updated = fs::read(&updated).map_err(|error| Error::io(&updated, error))?;
-        write_if_changed(&lock, &updated)?;
-    }
-    static_library(&messages).ok_or_else(|| Error::Output {
-        program: command::display(&cargo),
+    let program = command::display(&cargo);
+    let (messages, lock_outdated) = capture_locked(cargo)?;
+    let library = static_library(&messages).ok_or_else(|| Error::Output {
+        program,
         reason: "it names no static library".into(),
-    })
+    })?;
+    Ok((library, lock_outdated))
+}
+
+/// Runs cargo with `--locked`, and once more without when the dependencies of this project's own crates have changed
+/// since the lock file was made. All other versions stay as they are locked.
+///
+/// Returns its output, and whether the lock file was outdated.
+///
+/// # Errors
+/// [`Error::Failed`] with cargo's words.
+pub fn capture_locked(mut cargo: Command) -> Result<(Vec<u8>, bool)> {
+    let mut locked = Command::new(cargo.get_program());
+    locked.args(cargo.get_args()).arg("--locked");
+    for (key, value) in cargo.get_envs() {
+        match value {
+            Some(value) => locked.env(key, value),
+            None => locked.env_remove(key),
+        };
+    }
+    if let Some(dir) = cargo.get_current_dir() {
+        locked.current_dir(dir);
+    }
+    match command::capture(&mut locked) {
+        Ok(output) => Ok((output, false)),
+        Err(Error::Failed { output, .. }) if output.contains("--locked was passed") => {
+            Ok((command::capture(&mut cargo)?, true))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Brings the committed lock file up to date with the manifests of the kernel and of this project's crates. Returns
+/// whether it changed.
+///
+/// # Errors
+/// Those of [`prepare_source`]; [`Error::Failed`] with cargo's words.
+pub fn refresh_lock(toolchain: &Toolchain, root: &Path, work: &Path) -> Result<bool> {
+    let copy = prepare_source(toolchain, root, work)?;
+    let mut cargo = toolchain.cargo();
+    cargo
+        .current_dir(&copy)
+        .args(["metadata", "--format-version=1"]);
+    command::capture(&mut cargo)?;
+    let new = copy.join("Cargo.lock");
+    let new = fs::read(&new).map_err(|error| Error::io(&new, error))?;
+    write_if_changed(&Series::of_project(root)?.lock_file(), &new)
 }
 
 /// The last static library among cargo's messages, one JSON object a line.

@@ -45,26 +45,17 @@ pub struct Toolchain {
 
 impl fmt::Display for Toolchain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self
+            .version
+            .split_whitespace()
+            .nth(1)
+            .unwrap_or("of unknown version");
+        write!(f, "rustc {number} ")?;
         match &self.origin {
-            Origin::Override => write!(
-                f,
-                "{} from UIO_CARGO ({})",
-                self.version,
-                self.cargo.display()
-            ),
-            Origin::Current => write!(
-                f,
-                "{}, the current toolchain ({})",
-                self.version,
-                self.cargo.display()
-            ),
-            Origin::Rustup(name) => write!(f, "{} of rustup toolchain {name}", self.version),
-            Origin::System => write!(
-                f,
-                "{} of the system ({})",
-                self.version,
-                self.cargo.display()
-            ),
+            Origin::Override => write!(f, "beside UIO_CARGO ({})", self.rustc.display()),
+            Origin::Current => write!(f, "that is running ({})", self.rustc.display()),
+            Origin::Rustup(name) => write!(f, "of the rustup toolchain {name}"),
+            Origin::System => write!(f, "of the system ({})", self.rustc.display()),
         }
     }
 }
