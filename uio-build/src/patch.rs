@@ -40,6 +40,24 @@ impl Patch {
         &self.text[..end]
     }
 
+    /// The whole file.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The first line that the patch adds to a Rust file with an indentation of spaces, where the kernel has tabs.
+    #[must_use]
+    pub fn rust_line_indented_by_spaces(&self) -> Option<&str> {
+        let mut rust = false;
+        self.text[self.header().len()..].lines().find(|line| {
+            if let Some(file) = line.strip_prefix("+++ ") {
+                rust = file.ends_with(".rs");
+            }
+            rust && line.starts_with("+ ")
+        })
+    }
+
     /// Value of a DEP-3 header field, its continuation lines joined by a space; `None` when absent or empty.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<String> {
