@@ -37,8 +37,9 @@ pub trait Transport: Send + Sync {
     /// Sends the request that `fill` writes. If there is no room for it now, waits for room, or fails if not `may_wait`.
     ///
     /// # Errors
-    /// [`Error::Busy`] if there is no room and not `may_wait`; [`Error::Timeout`] if none came; [`Error::Broken`],
-    /// [`Error::NoMemory`]; what `fill` says. The request is then not sent.
+    /// [`Error::Busy`] if there is no room and not `may_wait`, or if [`Transport::reclaim`] would make room;
+    /// [`Error::Timeout`] if none came; [`Error::Broken`], [`Error::NoMemory`]; what `fill` says. The request is then not
+    /// sent.
     fn submit(
         &self,
         tag: Tag,

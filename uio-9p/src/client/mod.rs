@@ -12,6 +12,8 @@
 //!
 //! All state is in atomics: no lock, so no lock's type, and nothing here ever waits.
 
+#![forbid(unsafe_code)]
+
 mod calls;
 mod fids;
 

@@ -6,6 +6,8 @@
 //!
 //! Nothing is sent until the first use. An error in the first exchange is that use's error, and the next use tries anew.
 
+#![forbid(unsafe_code)]
+
 mod dir;
 mod file;
 mod names;

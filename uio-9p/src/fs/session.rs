@@ -135,11 +135,15 @@ impl Session {
     ) -> Result<Sent, Error> {
         self.collect();
         let tag = self.client.begin(request.kind())?;
-        match self.send(tag, request, large, may_wait) {
-            Ok(ticket) => Ok(Sent { tag, ticket }),
-            Err(error) => {
-                self.client.cancel(tag);
-                Err(error)
+        loop {
+            match self.send(tag, request, large, may_wait) {
+                Ok(ticket) => return Ok(Sent { tag, ticket }),
+                // There will be room once the transport is rid of late replies.
+                Err(Error::Busy) if may_wait => self.reclaim(),
+                Err(error) => {
+                    self.client.cancel(tag);
+                    return Err(error);
+                }
             }
         }
     }
@@ -170,12 +174,16 @@ impl Session {
     /// Takes in late replies, and tries again to be rid of a fid that was set aside.
     pub(super) fn collect(&self) {
         if self.client.owed() {
-            self.transport
-                .reclaim(&mut |tag, reply| self.client.late(tag, reply));
+            self.reclaim();
         }
         if let Some(fid) = self.client.lost_fid() {
             self.clunk(fid);
         }
+    }
+
+    fn reclaim(&self) {
+        self.transport
+            .reclaim(&mut |tag, reply| self.client.late(tag, reply));
     }
 
     /// Gives up a call that was not answered in time, and asks the server to do likewise.

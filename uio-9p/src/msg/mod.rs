@@ -6,6 +6,8 @@
 //! The contract: `encode` never panics, and writes nothing past the buffer; `decode` never panics on any bytes, accepts
 //! a message only if its length equals the header's size and the sum of its fields, and borrows from it.
 
+#![forbid(unsafe_code)]
+
 use crate::error::Error;
 use crate::types::Tag;
 
