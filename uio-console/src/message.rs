@@ -150,4 +150,6 @@ pub enum CloseReason {
     DuplicateId,
     /// More `Stdin` than the guest gave credit for.
     Overrun,
+    /// So many requests ended while nothing could be sent that the guest cannot remember them.
+    Flooded,
 }

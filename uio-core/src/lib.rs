@@ -10,11 +10,19 @@
 extern crate alloc;
 
 pub mod channel;
+pub mod command;
+pub mod commands;
+pub mod engine;
 pub mod files;
 pub mod isolation;
 pub mod platform;
+pub mod program;
 
 pub use channel::Channel;
+pub use engine::{Engine, Receiver};
 pub use files::Files;
 pub use isolation::Isolation;
 pub use platform::Platform;
+
+/// Version of the overlay.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,84 @@
+//! Workers: tasks on which commands run that may block.
+
+use alloc::vec::Vec;
+
+use uio_console::RequestId;
+use uio_console::argv::Argv;
+
+use super::state::{CONTROL, Phase, WORKERS};
+use super::{Core, Job, control, locked, output};
+use crate::command::{Command, Context, FAILED, INTERRUPTED, Place, Stop};
+use crate::platform::Event;
+
+/// See [`super::Engine::worker`].
+pub(crate) fn run(core: &dyn Core, worker: usize) {
+    if worker == CONTROL {
+        return control::run(core);
+    }
+    if worker > WORKERS {
+        return;
+    }
+    loop {
+        match locked(core, |state| state.phase(worker)) {
+            Phase::Working(_) => {
+                run_request(core, worker);
+                // Dropped here, without the lock.
+                let _large_buffer = locked(core, |state| state.finished(worker));
+            }
+            Phase::Parked => core.system().wait(Event(worker as u8), None),
+            Phase::Absent | Phase::Ending => return,
+        }
+    }
+}
+
+/// What a worker needs of its request for the whole of it.
+#[derive(Default)]
+struct Task {
+    id: u32,
+    generation: u32,
+    command: Option<&'static Command>,
+    argv: Vec<u8>,
+}
+
+fn run_request(core: &dyn Core, worker: usize) {
+    let task_id = core.system().current_task();
+    let task = locked(core, |state| {
+        let Some(slot) = state.current(worker) else {
+            return Task::default();
+        };
+        slot.task = task_id;
+        Task {
+            id: slot.id.0,
+            generation: slot.generation,
+            command: slot.command,
+            argv: core::mem::take(&mut slot.argv),
+        }
+    });
+    let status = match (task.command, Argv::new(&task.argv)) {
+        (Some(command), Ok(argv)) => {
+            let mut context = Context::new(core, argv, Place::Worker(worker));
+            match (command.run)(&mut context) {
+                Ok(status) | Err(Stop::Status(status)) => status,
+                Err(Stop::Interrupted) => {
+                    Job::new(core, worker).say_interrupted();
+                    INTERRUPTED
+                }
+                Err(Stop::Later) => FAILED,
+            }
+        }
+        _ => FAILED,
+    };
+    // The slot is free before the host reads `Exit`, so that it may open the next request at once.
+    drop(locked(core, |state| state.release(worker, Phase::Ending)));
+    if task.command.is_some() {
+        output::send_exit(core, worker, RequestId(task.id), task.generation, status);
+    }
+}
+
+/// Wakes the workers of a mask.
+pub(crate) fn wake_all(core: &dyn Core, mut workers: u32) {
+    while workers != 0 {
+        core.system().wake(Event(workers.trailing_zeros() as u8));
+        workers &= workers - 1;
+    }
+}
