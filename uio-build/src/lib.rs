@@ -12,6 +12,7 @@
 //! | [`kernel`] | compile the kernel |
 //! | [`archive`], [`rename`] | hide the kernel's own symbols from the application's linker |
 //! | [`app`], [`image`] | compile, identify and strip an application |
+//! | [`symbols`] | write and read the symbol index that goes with an image |
 #![forbid(unsafe_code)]
 
 pub mod app;
@@ -25,6 +26,7 @@ pub mod patch;
 pub mod rename;
 pub mod series;
 pub mod source;
+pub mod symbols;
 pub mod toolchain;
 pub mod tree;
 
