@@ -26,6 +26,7 @@ pub mod patch;
 pub mod rename;
 pub mod series;
 pub mod source;
+#[cfg(feature = "symbols")]
 pub mod symbols;
 pub mod toolchain;
 pub mod tree;
