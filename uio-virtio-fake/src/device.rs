@@ -61,6 +61,7 @@ impl Shared {
     /// Tells the world which memory the device may touch for its queues.
     pub(crate) fn pin_queues(&self, state: &State) {
         self.world
+            .memory()
             .pin(state.queues.iter().flat_map(QueueState::memory).collect());
     }
 

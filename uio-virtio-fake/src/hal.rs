@@ -2,7 +2,8 @@
 
 #![allow(unsafe_code)]
 
-use crate::world::{Inside, World, free_pages};
+use crate::memory::free_pages;
+use crate::world::{Inside, World};
 use std::ptr::NonNull;
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
@@ -17,6 +18,7 @@ unsafe impl Hal for FakeHal {
     fn dma_alloc(pages: usize, direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let _inside = Inside::enter();
         World::current()
+            .memory()
             .alloc(pages, direction, None)
             .unwrap_or((0, NonNull::dangling()))
     }
@@ -24,7 +26,7 @@ unsafe impl Hal for FakeHal {
     unsafe fn dma_dealloc(paddr: PhysAddr, vaddr: NonNull<u8>, pages: usize) -> i32 {
         let _inside = Inside::enter();
         if let Some(world) = World::of(paddr) {
-            if world.dealloc(paddr, vaddr, pages) {
+            if world.memory().dealloc(paddr, vaddr, pages) {
                 0
             } else {
                 -1
@@ -45,14 +47,14 @@ unsafe impl Hal for FakeHal {
     unsafe fn share(buffer: NonNull<[u8]>, direction: BufferDirection) -> PhysAddr {
         let _inside = Inside::enter();
         // SAFETY: the caller's promises are those that `World::share` asks for.
-        unsafe { World::current().share(buffer, direction) }
+        unsafe { World::current().memory().share(buffer, direction) }
     }
 
     unsafe fn unshare(paddr: PhysAddr, buffer: NonNull<[u8]>, direction: BufferDirection) {
         let _inside = Inside::enter();
         match World::of(paddr) {
             // SAFETY: the caller's promises are those that `World::unshare` asks for.
-            Some(world) => unsafe { world.unshare(paddr, buffer, direction) },
+            Some(world) => unsafe { world.memory().unshare(paddr, buffer, direction) },
             None => {
                 World::current()
                     .violation(format!("unshare of {paddr:#x}, which was never shared"));
@@ -76,13 +78,14 @@ unsafe impl Hal for DirectHal {
     fn dma_alloc(pages: usize, direction: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let _inside = Inside::enter();
         World::current()
+            .memory()
             .alloc(pages, direction, Some(DIRECT))
             .unwrap_or((0, NonNull::dangling()))
     }
 
     unsafe fn dma_dealloc(paddr: PhysAddr, vaddr: NonNull<u8>, pages: usize) -> i32 {
         let _inside = Inside::enter();
-        if World::current().dealloc(paddr, vaddr, pages) {
+        if World::current().memory().dealloc(paddr, vaddr, pages) {
             0
         } else {
             -1

@@ -70,15 +70,18 @@
 
 #![deny(unsafe_code)]
 
+mod chain;
 mod device;
 mod hal;
+mod memory;
 mod queue;
 mod transport;
 mod world;
 
+pub use chain::{Chain, Segment};
 pub use device::{Builder, FakeDevice};
 pub use hal::{DirectHal, FakeHal};
-pub use queue::{Chain, DeviceQueue, Segment};
+pub use queue::DeviceQueue;
 pub use transport::FakeTransport;
 pub use world::{POISON, World, in_fake};
 

@@ -1,6 +1,7 @@
 //! The device's side of a virtqueue (VIRTIO 1.2, 2.7: split virtqueues).
 
 use crate::INDIRECT_DESC;
+use crate::chain::{Chain, Segment};
 use crate::device::Shared;
 use crate::world::{Inside, lock};
 use std::collections::BTreeSet;
@@ -88,17 +89,6 @@ impl QueueState {
     }
 }
 
-/// One part of a chain: a range of memory that the driver lent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Segment {
-    /// Its fake physical address.
-    pub paddr: PhysAddr,
-    /// Its length in bytes.
-    pub len: u32,
-    /// Whether the device may write it (and not read it) or read it (and not write it).
-    pub writable: bool,
-}
-
 /// A handle on the device's side of one queue.
 pub struct DeviceQueue {
     shared: Arc<Shared>,
@@ -136,6 +126,7 @@ impl DeviceQueue {
             let waiting = self
                 .shared
                 .world
+                .memory()
                 .load_u16(q.driver_area + 2)
                 .wrapping_sub(q.next_avail);
             if waiting > q.size && !q.lied {
@@ -165,7 +156,7 @@ impl DeviceQueue {
         let head = self.with(|q| {
             let entry = q.driver_area + 4 + 2 * q.slot(q.next_avail);
             q.next_avail = q.next_avail.wrapping_add(1);
-            self.shared.world.load_u16(entry)
+            self.shared.world.memory().load_u16(entry)
         });
         let fresh = self.with(|q| q.in_flight.insert(head) || q.lied);
         if !fresh {
@@ -174,12 +165,12 @@ impl DeviceQueue {
             ));
         }
         let segments = self.walk(head)?;
-        Some(Chain {
-            shared: Arc::clone(&self.shared),
-            index: self.index,
+        Some(Chain::new(
+            Arc::clone(&self.shared),
+            self.index,
             head,
             segments,
-        })
+        ))
     }
 
     /// The segments of a chain, indirect tables included.
@@ -249,6 +240,7 @@ impl DeviceQueue {
         if !self
             .shared
             .world
+            .memory()
             .read(table + DESCRIPTOR * u64::from(index), &mut raw)
         {
             return None;
@@ -285,10 +277,10 @@ impl DeviceQueue {
             let had = u16::try_from(id).is_ok_and(|head| q.in_flight.remove(&head));
             q.lied |= !had;
             let entry = q.device_area + 4 + 8 * q.slot(q.next_used);
-            world.write(entry, &id.to_le_bytes());
-            world.write(entry + 4, &len.to_le_bytes());
+            world.memory().write(entry, &id.to_le_bytes());
+            world.memory().write(entry + 4, &len.to_le_bytes());
             q.next_used = q.next_used.wrapping_add(1);
-            world.store_u16(q.device_area + 2, q.next_used);
+            world.memory().store_u16(q.device_area + 2, q.next_used);
         });
     }
 
@@ -297,7 +289,10 @@ impl DeviceQueue {
         self.with(|q| {
             q.lied = true;
             q.next_used = q.next_used.wrapping_add(count);
-            self.shared.world.store_u16(q.device_area + 2, q.next_used);
+            self.shared
+                .world
+                .memory()
+                .store_u16(q.device_area + 2, q.next_used);
         });
     }
 
@@ -310,10 +305,12 @@ impl DeviceQueue {
             if q.size == 0 {
                 false
             } else if event_idx {
-                let used_event = world.load_u16(q.driver_area + 4 + 2 * u64::from(q.size));
+                let used_event = world
+                    .memory()
+                    .load_u16(q.driver_area + 4 + 2 * u64::from(q.size));
                 used_event == q.next_used.wrapping_sub(1)
             } else {
-                world.load_u16(q.driver_area) & 1 == 0
+                world.memory().load_u16(q.driver_area) & 1 == 0
             }
         })
     }
@@ -323,6 +320,7 @@ impl DeviceQueue {
         self.with(|q| {
             self.shared
                 .world
+                .memory()
                 .store_u16(q.device_area, u16::from(suppress));
         });
     }
@@ -331,7 +329,7 @@ impl DeviceQueue {
     pub fn set_avail_event(&self, index: u16) {
         self.with(|q| {
             let avail_event = q.device_area + 4 + 8 * u64::from(q.size);
-            self.shared.world.store_u16(avail_event, index);
+            self.shared.world.memory().store_u16(avail_event, index);
         });
     }
 
@@ -356,82 +354,5 @@ impl DeviceQueue {
             self.push_used(chain.head(), 0);
         }
         all
-    }
-}
-
-/// A chain of buffers that the driver made available: first what the device reads, then what it writes.
-pub struct Chain {
-    shared: Arc<Shared>,
-    index: u16,
-    head: u16,
-    segments: Vec<Segment>,
-}
-
-impl Chain {
-    /// The number of its first descriptor, by which it is pushed used.
-    #[must_use]
-    pub fn head(&self) -> u16 {
-        self.head
-    }
-
-    /// Its parts.
-    #[must_use]
-    pub fn segments(&self) -> &[Segment] {
-        &self.segments
-    }
-
-    fn len(&self, writable: bool) -> usize {
-        self.segments
-            .iter()
-            .filter(|s| s.writable == writable)
-            .map(|s| s.len as usize)
-            .sum()
-    }
-
-    /// Bytes that the device may read.
-    #[must_use]
-    pub fn readable_len(&self) -> usize {
-        self.len(false)
-    }
-
-    /// Bytes that the device may write.
-    #[must_use]
-    pub fn writable_len(&self) -> usize {
-        self.len(true)
-    }
-
-    /// Everything that the device may read. Parts that the driver does not share read as zeros (and are a violation).
-    #[must_use]
-    pub fn read(&self) -> Vec<u8> {
-        let _inside = Inside::enter();
-        let mut all = Vec::with_capacity(self.readable_len());
-        for segment in self.segments.iter().filter(|s| !s.writable) {
-            let at = all.len();
-            all.resize(at + segment.len as usize, 0);
-            self.shared.world.read(segment.paddr, &mut all[at..]);
-        }
-        all
-    }
-
-    /// Writes into the writable parts, `offset` bytes from their start, as much as fits; returns how much did.
-    pub fn write(&self, offset: usize, bytes: &[u8]) -> usize {
-        let _inside = Inside::enter();
-        let (mut skip, mut rest) = (offset, bytes);
-        for segment in self.segments.iter().filter(|s| s.writable) {
-            let len = segment.len as usize;
-            if skip >= len {
-                skip -= len;
-                continue;
-            }
-            let (now, later) = rest.split_at(rest.len().min(len - skip));
-            self.shared.world.write(segment.paddr + skip as u64, now);
-            (skip, rest) = (0, later);
-        }
-        bytes.len() - rest.len()
-    }
-
-    /// Pushes it used, with `len` bytes written.
-    pub fn complete(self, len: u32) {
-        DeviceQueue::new(self.shared, self.index).push_used(self.head, len);
     }
 }

@@ -57,9 +57,9 @@ struct Block {
 /// A buffer that came back from the device.
 #[derive(Clone, Copy)]
 pub(super) struct Used {
-    pub(super) slot: usize,
+    pub(super) slot: u32,
     /// Bytes that the device wrote, at most the buffer's length.
-    pub(super) written: usize,
+    pub(super) written: u32,
 }
 
 pub(super) struct Ring<H: Hal> {
@@ -166,6 +166,7 @@ impl<H: Hal> Ring<H> {
     }
 
     /// Lends a buffer's first `len` bytes to the device.
+    #[inline]
     pub(super) fn lend(&mut self, slot: usize, len: usize) -> Result<(), Error> {
         let direction = self.direction;
         let at = self.bytes(slot, len).map(NonNull::from);
@@ -203,6 +204,7 @@ impl<H: Hal> Ring<H> {
     }
 
     /// Takes back the next buffer that the device is done with.
+    #[inline]
     pub(super) fn pop(&mut self) -> Result<Option<Used>, Error> {
         let Some(queue) = &mut self.queue else {
             return Err(Error::Broken);
@@ -213,8 +215,8 @@ impl<H: Hal> Ring<H> {
         let Some(entry) = self.slot_of.get_mut(usize::from(token)) else {
             return Err(Error::Broken);
         };
-        let slot = usize::from(*entry);
-        let Some(buffer) = self.buffers.get(slot) else {
+        let slot = u32::from(*entry);
+        let Some(buffer) = self.buffers.get(slot as usize) else {
             return Err(Error::Broken); // Among them `NOT_LENT`.
         };
         let mut bytes = NonNull::slice_from_raw_parts(buffer.at, buffer.lent);
@@ -231,8 +233,7 @@ impl<H: Hal> Ring<H> {
         };
         *entry = NOT_LENT;
         self.free |= 1 << slot;
-        let written = written as usize;
-        if written > bytes.len() {
+        if written as usize > bytes.len() {
             return Err(Error::Broken);
         }
         Ok(Some(Used { slot, written }))

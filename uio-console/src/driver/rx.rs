@@ -51,7 +51,7 @@ impl<H: Hal, T: Transport, R: RawMutex> Rx<H, T, R> {
         let mut total = 0;
         // No buffer is lent again before all were looked at, so this ends after `RX_BUFFERS` of them, whatever the device says.
         while let Some(used) = self.ring.pop()? {
-            if let Some(bytes) = self.ring.bytes(used.slot, used.written)
+            if let Some(bytes) = self.ring.bytes(used.slot as usize, used.written as usize)
                 && !bytes.is_empty()
             {
                 total += bytes.len();

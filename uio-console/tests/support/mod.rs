@@ -13,7 +13,7 @@ pub const RX: u16 = 0;
 /// See [`RX`].
 pub const TX: u16 = 1;
 
-/// A lock that a test cannot wait for: where it would, two users meet that should not.
+/// A lock that tries until it succeeds.
 pub struct TestLock(AtomicBool);
 
 // SAFETY: `try_lock` succeeds for one caller at a time, by the exchange.
