@@ -1,0 +1,127 @@
+//! Sleeping and waking for the overlay's tasks.
+
+use hermit_sync::InterruptTicketMutex;
+
+use crate::arch::core_local::core_scheduler;
+use crate::arch::processor::get_timer_ticks;
+use crate::scheduler::PerCoreSchedulerExt;
+use crate::scheduler::task::TaskHandle;
+
+/// Something that one task at a time waits for.
+///
+/// Unlike the kernel's semaphore it may be waited for with a time limit while it is woken from an
+/// interrupt: a wake-up that finds the task no longer blocked is remembered instead of panicking.
+pub(crate) struct Event {
+	state: InterruptTicketMutex<State>,
+}
+
+struct State {
+	pending: bool,
+	waiter: Option<TaskHandle>,
+}
+
+impl Event {
+	pub(crate) const fn new() -> Self {
+		Self {
+			state: InterruptTicketMutex::new(State {
+				pending: false,
+				waiter: None,
+			}),
+		}
+	}
+
+	/// Blocks until [`Self::wake`] has been called since the last wait, or `timeout_ms` has passed.
+	pub(crate) fn wait(&self, timeout_ms: Option<u64>) {
+		let scheduler = core_scheduler();
+		let until = timeout_ms.map(|ms| get_timer_ticks().saturating_add(ms.saturating_mul(1000)));
+
+		let mut state = self.state.lock();
+		if !state.pending {
+			scheduler.block_current_task(until);
+			state.waiter = Some(scheduler.get_current_task_handle());
+			drop(state);
+			scheduler.reschedule();
+			state = self.state.lock();
+			state.waiter = None;
+		}
+		state.pending = false;
+	}
+
+	/// Ends the wait, or the next one when nobody waits now. Callable from an interrupt handler;
+	/// only on core 0, where every task of the overlay lives.
+	pub(crate) fn wake(&self) {
+		let mut state = self.state.lock();
+		state.pending = true;
+		if let Some(task) = state.waiter.take() {
+			core_scheduler().uio_wake(task);
+		}
+	}
+}
+
+/// How many tasks can wait for a semaphore at once; more of them look again every now and then.
+const MAX_WAITERS: usize = 16;
+
+/// A counting semaphore that starts at zero. Tasks of any core may wait, with a time limit.
+pub(crate) struct Semaphore {
+	state: InterruptTicketMutex<Count>,
+}
+
+struct Count {
+	count: u32,
+	waiters: heapless::Vec<TaskHandle, MAX_WAITERS>,
+}
+
+impl Semaphore {
+	pub(crate) const fn new() -> Self {
+		Self {
+			state: InterruptTicketMutex::new(Count {
+				count: 0,
+				waiters: heapless::Vec::new(),
+			}),
+		}
+	}
+
+	/// Takes one, waiting for it if there is none. False when `timeout_ms` has passed before, or
+	/// when too many wait and the caller has to look again.
+	pub(crate) fn take(&self, timeout_ms: Option<u64>) -> bool {
+		let scheduler = core_scheduler();
+		let task = scheduler.get_current_task_handle();
+		let until = timeout_ms.map(|ms| get_timer_ticks().saturating_add(ms.saturating_mul(1000)));
+
+		let mut state = self.state.lock();
+		if state.count > 0 {
+			state.count -= 1;
+			return true;
+		}
+		let registered = state.waiters.push(task).is_ok();
+		let until = if registered {
+			until
+		} else {
+			Some(get_timer_ticks() + 1000)
+		};
+		scheduler.block_current_task(until);
+		drop(state);
+		scheduler.reschedule();
+
+		let mut state = self.state.lock();
+		let waiting = state.waiters.iter().position(|waiter| *waiter == task);
+		match waiting {
+			Some(index) => {
+				state.waiters.remove(index);
+				false
+			}
+			None => registered,
+		}
+	}
+
+	/// Gives one, to the task that waits longest if any does. Callable from an interrupt handler.
+	pub(crate) fn give(&self) {
+		let mut state = self.state.lock();
+		if state.waiters.is_empty() {
+			state.count = state.count.saturating_add(1);
+		} else {
+			let task = state.waiters.remove(0);
+			core_scheduler().uio_wake(task);
+		}
+	}
+}

@@ -1,0 +1,70 @@
+//! The overlay itself: its engine, the task that listens, and its workers.
+
+use uio_core::engine::{Engine, Receiver};
+
+use super::files::AllFiles;
+use super::platform::Hermit;
+use super::program::Unisolated;
+use super::tasks::{self, OVERLAY_PRIO, WORKER_PRIO};
+use crate::arch::core_local::core_scheduler;
+#[cfg(feature = "uio-virtio")]
+use crate::uio::virtio::console::{self, VirtioConsole};
+
+/// The engine. It allocates nothing before somebody talks to it.
+#[cfg(feature = "uio-virtio")]
+pub(super) static ENGINE: Engine<Hermit> =
+	Engine::new(&Hermit, &AllFiles, &VirtioConsole, &Unisolated);
+
+/// Bytes of stack of the overlay task.
+const OVERLAY_STACK: usize = 32 * 1024;
+
+/// Bytes of stack of a worker; programs run on it.
+const WORKER_STACK: usize = 64 * 1024;
+
+/// Starts the task that listens, if there is a console to listen to.
+pub(super) fn init() {
+	tasks::set_name(core_scheduler().get_current_task_id().into(), "main");
+	#[cfg(feature = "uio-virtio")]
+	if let Some(receiver) = console::start() {
+		*LISTENER.lock() = Some(receiver);
+		tasks::spawn(listen, 0, OVERLAY_PRIO, OVERLAY_STACK, "uio");
+	}
+}
+
+/// Where [`init`] leaves the console for [`listen`].
+#[cfg(feature = "uio-virtio")]
+static LISTENER: hermit_sync::InterruptTicketMutex<Option<console::Receiver>> =
+	hermit_sync::InterruptTicketMutex::new(None);
+
+/// The overlay task.
+#[cfg(feature = "uio-virtio")]
+extern "C" fn listen(_: usize) {
+	let Some(mut console) = LISTENER.lock().take() else {
+		return;
+	};
+	let mut receiver = Receiver::new();
+	while console.receive(&mut |bytes| ENGINE.receive(&mut receiver, bytes)) {}
+	error!("uio: the console is given up");
+}
+
+/// Starts worker `worker`.
+pub(super) fn spawn_worker(worker: usize) -> bool {
+	#[cfg(feature = "uio-virtio")]
+	tasks::spawn(work, worker, WORKER_PRIO, WORKER_STACK, "uio-worker");
+	true
+}
+
+#[cfg(feature = "uio-virtio")]
+extern "C" fn work(worker: usize) {
+	ENGINE.worker(worker);
+	tasks::ended(WORKER_STACK);
+}
+
+/// Bytes of memory that the overlay holds: what devices see, and the stacks of its tasks.
+pub(super) fn held() -> usize {
+	#[cfg(feature = "uio-virtio")]
+	let shared = super::virtio::held();
+	#[cfg(not(feature = "uio-virtio"))]
+	let shared = 0;
+	shared + tasks::held()
+}
