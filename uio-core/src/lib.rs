@@ -8,11 +8,15 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(any(test, feature = "test-utils"))]
+extern crate std;
 
 pub mod channel;
 pub mod command;
 pub mod commands;
 pub mod engine;
+#[cfg(any(test, feature = "test-utils"))]
+pub mod fake;
 pub mod files;
 pub mod isolation;
 pub mod platform;

@@ -123,3 +123,6 @@ pub(crate) fn locked<T: Default>(core: &dyn Core, work: impl FnOnce(&mut State) 
     });
     result
 }
+
+#[cfg(test)]
+mod tests;

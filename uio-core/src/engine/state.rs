@@ -9,6 +9,7 @@ use uio_console::message::CloseReason;
 use super::stdin::Stdin;
 use crate::command::Command;
 use crate::platform::EVENTS;
+use crate::program::registry::Registry;
 
 /// Requests that may be open at once.
 pub(crate) const SLOTS: usize = 16;
@@ -38,6 +39,8 @@ pub(crate) struct State {
     taken: u16,
     slots: [Slot; SLOTS],
     workers: [Worker; EVENTS],
+    /// Programs in memory.
+    pub(crate) programs: Registry,
 }
 
 /// What is being sent besides the requests' own frames.
@@ -225,6 +228,7 @@ impl State {
                     buffer: Vec::new(),
                 }
             }; EVENTS],
+            programs: Registry::new(),
         }
     }
 

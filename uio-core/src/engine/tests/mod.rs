@@ -1,0 +1,3 @@
+//! The engine on fakes.
+
+mod first;
