@@ -12,6 +12,7 @@
 use uio_console::record::{Memory, Record};
 
 use crate::command::{Command, Context, Kind, Outcome};
+use crate::engine::locked;
 
 pub(super) static COMMAND: Command = Command {
     name: "free",
@@ -22,7 +23,7 @@ pub(super) static COMMAND: Command = Command {
 fn run(cx: &mut Context<'_>) -> Outcome {
     cx.no_operands()?;
     let memory = Memory {
-        programs: 0,
+        programs: locked(cx.core(), |state| state.programs.bytes()) as u64,
         ..cx.system().memory()
     };
     cx.record(&Record::Memory(memory))?;

@@ -17,7 +17,7 @@ macro_rules! commands {
 }
 
 commands! {
-    help ls cat ps free exit version
+    help ls cat ps free exit version sym addr run programs unload
 }
 
 /// The command of that name.

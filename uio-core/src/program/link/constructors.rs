@@ -19,7 +19,10 @@ type Array = (u32, usize);
 const MOST: usize = 4096;
 
 /// Addresses of the constructors and of the destructors, each in the order to call them.
-pub fn find<'a>(image: &Image<'_, 'a>, memory: &[u8]) -> Result<(Box<[u64]>, Box<[u64]>), Refusal<'a>> {
+pub fn find<'a>(
+    image: &Image<'_, 'a>,
+    memory: &[u8],
+) -> Result<(Box<[u64]>, Box<[u64]>), Refusal<'a>> {
     let mut init: Vec<Array> = Vec::new();
     let mut fini: Vec<Array> = Vec::new();
     for (index, section) in image.object.sections.iter().enumerate() {
@@ -35,7 +38,11 @@ pub fn find<'a>(image: &Image<'_, 'a>, memory: &[u8]) -> Result<(Box<[u64]>, Box
             continue;
         }
         let early = kind == SHT_PREINIT_ARRAY;
-        let order = if early { 0 } else { priority(image.object.section_name(index)) };
+        let order = if early {
+            0
+        } else {
+            priority(image.object.section_name(index))
+        };
         if list.len() == MOST {
             return Err(broken(index, SectionRule::Constructor).into());
         }
@@ -56,19 +63,33 @@ fn priority(name: &[u8]) -> u32 {
             return u32::MAX;
         }
         digits += 1;
-        number = number.saturating_mul(10).saturating_add(u32::from(byte - b'0'));
+        number = number
+            .saturating_mul(10)
+            .saturating_add(u32::from(byte - b'0'));
     }
-    if digits == 0 { u32::MAX } else { number.saturating_add(1) }
+    if digits == 0 {
+        u32::MAX
+    } else {
+        number.saturating_add(1)
+    }
 }
 
 /// The functions in some arrays. As linkers do, entries of 0 and -1 are passed over.
-fn functions<'a>(image: &Image<'_, 'a>, memory: &[u8], arrays: &mut [Array]) -> Result<Vec<u64>, Refusal<'a>> {
+fn functions<'a>(
+    image: &Image<'_, 'a>,
+    memory: &[u8],
+    arrays: &mut [Array],
+) -> Result<Vec<u64>, Refusal<'a>> {
     arrays.sort_unstable();
     let text = image.layout.text.start as u64..image.layout.text.end as u64;
     let mut functions = Vec::new();
     for &(_, index) in arrays.iter() {
         let bytes = image.layout.place_of(index).unwrap_or(0);
-        let size = image.object.sections.get(index).map_or(0, |section| section.sh_size.get(LE)) as usize;
+        let size = image
+            .object
+            .sections
+            .get(index)
+            .map_or(0, |section| section.sh_size.get(LE)) as usize;
         let array = memory.get(bytes..bytes + size).unwrap_or(&[]);
         for entry in array.as_chunks::<8>().0 {
             let function = u64::from_le_bytes(*entry);

@@ -3,7 +3,8 @@
 
 use object::LittleEndian as LE;
 use object::elf::{
-    self, FileHeader64, Rela64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SectionHeader64, Sym64,
+    self, FileHeader64, Rela64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SectionHeader64,
+    Sym64,
 };
 use object::pod;
 use uio_console::record::{ObjectError, SectionRule};
@@ -136,7 +137,8 @@ impl<'a> Object<'a> {
             }
             let from = section.sh_offset.get(LE);
             let to = from.checked_add(section.sh_size.get(LE))?;
-            self.bytes.get(usize::try_from(from).ok()?..usize::try_from(to).ok()?)
+            self.bytes
+                .get(usize::try_from(from).ok()?..usize::try_from(to).ok()?)
         });
         inside.ok_or(broken(index, SectionRule::InsideFile))
     }
@@ -150,7 +152,10 @@ impl<'a> Object<'a> {
 
     fn table<T: pod::Pod>(&self, index: usize, entry: usize) -> Result<&'a [T], ObjectError<'a>> {
         let bytes = self.contents(index)?;
-        let size = self.sections.get(index).map_or(0, |section| section.sh_entsize.get(LE));
+        let size = self
+            .sections
+            .get(index)
+            .map_or(0, |section| section.sh_entsize.get(LE));
         if size != entry as u64 {
             return Err(broken(index, SectionRule::EntrySize));
         }
@@ -159,7 +164,10 @@ impl<'a> Object<'a> {
 
     /// The name of a section; empty if it has none.
     pub fn section_name(&self, index: usize) -> &'a [u8] {
-        let at = self.sections.get(index).map_or(0, |section| section.sh_name.get(LE));
+        let at = self
+            .sections
+            .get(index)
+            .map_or(0, |section| section.sh_name.get(LE));
         string(self.names, at).unwrap_or(&[])
     }
 
@@ -272,7 +280,10 @@ fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, ObjectError<'_>> {
     Ok(header)
 }
 
-fn sections<'a>(bytes: &'a [u8], header: &FileHeader64<LE>) -> Result<&'a [Section], ObjectError<'a>> {
+fn sections<'a>(
+    bytes: &'a [u8],
+    header: &FileHeader64<LE>,
+) -> Result<&'a [Section], ObjectError<'a>> {
     let count = usize::from(header.e_shnum.get(LE));
     let from = header.e_shoff.get(LE);
     if count == 0 {
@@ -281,7 +292,9 @@ fn sections<'a>(bytes: &'a [u8], header: &FileHeader64<LE>) -> Result<&'a [Secti
     if usize::from(header.e_shentsize.get(LE)) != size_of::<Section>() {
         return Err(broken(0, SectionRule::EntrySize));
     }
-    let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..));
+    let rest = usize::try_from(from)
+        .ok()
+        .and_then(|from| bytes.get(from..));
     match rest.map(|rest| pod::slice_from_bytes::<Section>(rest, count)) {
         Some(Ok((sections, _))) => Ok(sections),
         _ => Err(ObjectError::Truncated {

@@ -51,7 +51,11 @@ impl Cursor {
 impl Layout {
     /// Places the sections and common symbols of an object, whose sections were checked, in an
     /// image of at most `max` bytes.
-    pub fn new<'a>(object: &Object<'a>, symbols: &mut Symbols, max: usize) -> Result<Self, Refusal<'a>> {
+    pub fn new<'a>(
+        object: &Object<'a>,
+        symbols: &mut Symbols,
+        max: usize,
+    ) -> Result<Self, Refusal<'a>> {
         let mut layout = Self {
             places: filled(object.sections.len(), NOT_LOADED)?,
             stubs: 0,
@@ -88,7 +92,12 @@ impl Layout {
         }
     }
 
-    fn place(&mut self, object: &Object<'_>, which: Group, cursor: &mut Cursor) -> Result<(), ObjectError<'static>> {
+    fn place(
+        &mut self,
+        object: &Object<'_>,
+        which: Group,
+        cursor: &mut Cursor,
+    ) -> Result<(), ObjectError<'static>> {
         for (section, place) in object.sections.iter().zip(&mut self.places) {
             if group(section) == Some(which) {
                 *place = cursor.take(section.sh_size.get(LE), section.sh_addralign.get(LE))? as u32;
@@ -110,7 +119,10 @@ fn place_commons(
         }
         let align = symbol.st_value.get(LE);
         if align > PAGE || (align != 0 && !align.is_power_of_two()) {
-            return Err(broken(usize::from(symbol.st_shndx.get(LE).0), SectionRule::Alignment));
+            return Err(broken(
+                usize::from(symbol.st_shndx.get(LE).0),
+                SectionRule::Alignment,
+            ));
         }
         extra.value = cursor.take(symbol.st_size.get(LE), align)? as u64;
     }

@@ -79,6 +79,8 @@ pub struct Linked {
     pub size: usize,
     /// The executable part, as offsets.
     pub text: Range<usize>,
+    /// Where the data start, as an offset; they reach to the end.
+    pub data: usize,
     /// What the data start with; the rest of them are zeroes.
     pub pristine: Box<[u8]>,
     /// Address of `main`.
@@ -93,7 +95,11 @@ pub struct Linked {
 ///
 /// # Errors
 /// [`Refusal`]
-pub fn link<'a>(bytes: &'a [u8], max: usize, around: &mut dyn Surroundings) -> Result<Linked, Refusal<'a>> {
+pub fn link<'a>(
+    bytes: &'a [u8],
+    max: usize,
+    around: &mut dyn Surroundings,
+) -> Result<Linked, Refusal<'a>> {
     if bytes.len() > max {
         let size = bytes.len() as u64;
         let max = max as u64;
@@ -106,7 +112,9 @@ pub fn link<'a>(bytes: &'a [u8], max: usize, around: &mut dyn Surroundings) -> R
     let mut symbols = resolve::Symbols::new(&object, around)?;
     symbols.give_slots(&object)?;
     let layout = layout::Layout::new(&object, &mut symbols, max)?;
-    let mut region = around.allocate(layout.size).ok_or(Refusal::NoMemory(layout.size as u64))?;
+    let mut region = around
+        .allocate(layout.size)
+        .ok_or(Refusal::NoMemory(layout.size as u64))?;
     let image = relocate::Image {
         object: &object,
         symbols: &symbols,
@@ -126,6 +134,7 @@ pub fn link<'a>(bytes: &'a [u8], max: usize, around: &mut dyn Surroundings) -> R
         region,
         size: layout.size,
         text: layout.text,
+        data: layout.data.start,
         pristine,
         main,
         init,

@@ -40,12 +40,16 @@ impl<'a> Image<'_, 'a> {
                 put(memory, at, &self.address(index)?.to_le_bytes());
             }
         }
-        self.object.relocations(&mut |site| self.apply(site, memory))
+        self.object
+            .relocations(&mut |site| self.apply(site, memory))
     }
 
     /// Address of a symbol.
     pub fn address(&self, index: usize) -> Result<u64, ObjectError<'a>> {
-        let (Some(symbol), Some(extra)) = (self.object.symbols.get(index), self.symbols.extra.get(index)) else {
+        let (Some(symbol), Some(extra)) = (
+            self.object.symbols.get(index),
+            self.symbols.extra.get(index),
+        ) else {
             return Ok(0);
         };
         let value = symbol.st_value.get(LE);
@@ -58,7 +62,11 @@ impl<'a> Image<'_, 'a> {
                 let Some(place) = self.layout.place_of(section) else {
                     return Err(broken(section, SectionRule::Loaded));
                 };
-                let size = self.object.sections.get(section).map_or(0, |section| section.sh_size.get(LE));
+                let size = self
+                    .object
+                    .sections
+                    .get(section)
+                    .map_or(0, |section| section.sh_size.get(LE));
                 if value > size {
                     return Err(broken(section, SectionRule::SymbolInside));
                 }
@@ -94,7 +102,11 @@ impl<'a> Image<'_, 'a> {
             Base::GotRelative => got.wrapping_add(slot).wrapping_sub(place),
             Base::GotBase => got.wrapping_sub(place),
             Base::GotOffset | Base::CallOffset => self.address(site.symbol)?.wrapping_sub(got),
-            Base::Size => self.object.symbols.get(site.symbol).map_or(0, |symbol| symbol.st_size.get(LE)),
+            Base::Size => self
+                .object
+                .symbols
+                .get(site.symbol)
+                .map_or(0, |symbol| symbol.st_size.get(LE)),
         };
         let mut value = value.wrapping_add(addend);
         if !kind.fits(value) {

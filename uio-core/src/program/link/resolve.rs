@@ -66,7 +66,10 @@ pub struct Symbols {
 
 impl Symbols {
     /// Finds `main` and the symbols that are defined elsewhere.
-    pub fn new<'a>(object: &Object<'a>, around: &mut dyn Surroundings) -> Result<Self, Refusal<'a>> {
+    pub fn new<'a>(
+        object: &Object<'a>,
+        around: &mut dyn Surroundings,
+    ) -> Result<Self, Refusal<'a>> {
         let none = Extra {
             value: 0,
             slot: NO_SLOT,
@@ -101,7 +104,11 @@ impl Symbols {
                 extra.value = value;
             }
         }
-        if complete { Ok(symbols) } else { Err(Refusal::Reported) }
+        if complete {
+            Ok(symbols)
+        } else {
+            Err(Refusal::Reported)
+        }
     }
 
     /// Gives a slot in the GOT to each symbol that needs or may need one: a call to a symbol from
@@ -116,8 +123,10 @@ impl Symbols {
                     symbol: object.symbol_name(site.symbol),
                 });
             };
-            let (Some(symbol), Some(extra)) = (object.symbols.get(site.symbol), self.extra.get_mut(site.symbol))
-            else {
+            let (Some(symbol), Some(extra)) = (
+                object.symbols.get(site.symbol),
+                self.extra.get_mut(site.symbol),
+            ) else {
                 return Ok(());
             };
             let far = matches!(kind.base, Base::Call | Base::Relative)
@@ -157,5 +166,9 @@ fn symbols_main<'a>(object: &Object<'a>) -> Result<usize, ObjectError<'a>> {
         }
         main = index;
     }
-    if main == 0 { Err(ObjectError::NoMain) } else { Ok(main) }
+    if main == 0 {
+        Err(ObjectError::NoMain)
+    } else {
+        Ok(main)
+    }
 }

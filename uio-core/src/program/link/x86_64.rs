@@ -20,27 +20,27 @@ const R_X86_64_PLTOFF64: u32 = 31;
 /// How a relocation of this type is applied; none if it is not.
 pub fn kind(kind: u32) -> Option<Kind> {
     let (base, range, bytes) = match kind {
-        0 => (Base::None, Range::Any, 0),                    // NONE
-        1 => (Base::Absolute, Range::Any, 8),                // 64
-        2 => (Base::Relative, Range::Signed, 4),             // PC32
-        3 => (Base::Got, Range::Signed, 4),                  // GOT32
-        4 => (Base::Call, Range::Signed, 4),                 // PLT32
+        0 => (Base::None, Range::Any, 0),                     // NONE
+        1 => (Base::Absolute, Range::Any, 8),                 // 64
+        2 => (Base::Relative, Range::Signed, 4),              // PC32
+        3 => (Base::Got, Range::Signed, 4),                   // GOT32
+        4 => (Base::Call, Range::Signed, 4),                  // PLT32
         9 | 41 | 42 => (Base::GotRelative, Range::Signed, 4), // GOTPCREL, GOTPCRELX, REX_GOTPCRELX
-        10 => (Base::Absolute, Range::Unsigned, 4),          // 32
-        11 => (Base::Absolute, Range::Signed, 4),            // 32S
-        12 => (Base::Absolute, Range::Either, 2),            // 16
-        13 => (Base::Relative, Range::Signed, 2),            // PC16
-        14 => (Base::Absolute, Range::Either, 1),            // 8
-        15 => (Base::Relative, Range::Signed, 1),            // PC8
-        24 => (Base::Relative, Range::Any, 8),               // PC64
-        25 => (Base::GotOffset, Range::Any, 8),              // GOTOFF64
-        26 => (Base::GotBase, Range::Signed, 4),             // GOTPC32
+        10 => (Base::Absolute, Range::Unsigned, 4),           // 32
+        11 => (Base::Absolute, Range::Signed, 4),             // 32S
+        12 => (Base::Absolute, Range::Either, 2),             // 16
+        13 => (Base::Relative, Range::Signed, 2),             // PC16
+        14 => (Base::Absolute, Range::Either, 1),             // 8
+        15 => (Base::Relative, Range::Signed, 1),             // PC8
+        24 => (Base::Relative, Range::Any, 8),                // PC64
+        25 => (Base::GotOffset, Range::Any, 8),               // GOTOFF64
+        26 => (Base::GotBase, Range::Signed, 4),              // GOTPC32
         R_X86_64_GOT64 | R_X86_64_GOTPLT64 => (Base::Got, Range::Any, 8),
         R_X86_64_GOTPCREL64 => (Base::GotRelative, Range::Any, 8),
         R_X86_64_GOTPC64 => (Base::GotBase, Range::Any, 8),
         R_X86_64_PLTOFF64 => (Base::CallOffset, Range::Any, 8),
-        32 => (Base::Size, Range::Unsigned, 4),              // SIZE32
-        33 => (Base::Size, Range::Any, 8),                   // SIZE64
+        32 => (Base::Size, Range::Unsigned, 4), // SIZE32
+        33 => (Base::Size, Range::Any, 8),      // SIZE64
         _ => return None,
     };
     Some(Kind { base, range, bytes })
@@ -49,7 +49,9 @@ pub fn kind(kind: u32) -> Option<Kind> {
 /// Code that jumps through the GOT slot that lies `distance` bytes behind the stub's first byte:
 /// `jmp *slot(%rip)`. It needs no register.
 pub fn stub(distance: u64) -> Option<[u8; STUB]> {
-    let [a, b, c, d] = i32::try_from(distance.wrapping_sub(6) as i64).ok()?.to_le_bytes();
+    let [a, b, c, d] = i32::try_from(distance.wrapping_sub(6) as i64)
+        .ok()?
+        .to_le_bytes();
     // Padded with `int3`.
     Some([0xff, 0x25, a, b, c, d, 0xcc, 0xcc])
 }

@@ -296,7 +296,9 @@ impl Index {
     fn check(&mut self, number: u32) -> Result<(), Error> {
         let id = if number == 0 { 0 } else { self.id };
         let sum = format::checksum(id, number, &self.block[..BODY]);
-        if sum != format::u64_at(&self.block, BODY) || (number == 0 && self.id != 0 && self.id != sum) {
+        if sum != format::u64_at(&self.block, BODY)
+            || (number == 0 && self.id != 0 && self.id != sum)
+        {
             return Err(Error::Damaged(Part::Checksum));
         }
         self.held = number;

@@ -1,0 +1,141 @@
+//! Running a program, from the cache if it is there.
+
+use alloc::boxed::Box;
+use core::ops::Range;
+
+use uio_console::argv::Argv;
+use uio_console::record::{Failure, Record};
+
+use super::load;
+use super::registry::{Program, Version};
+use crate::command::{Context, Outcome, Stop, absolute};
+use crate::engine::locked;
+use crate::isolation::{End, Entry};
+
+/// Exit status of a program that cannot be run.
+pub const NOT_RUNNABLE: i32 = 126;
+/// Added to the exception that ended a program, this is its exit status.
+const FAULTED: i32 = 128;
+
+/// Runs the program that argument 1 names; the arguments from there on are its own.
+pub fn run(cx: &mut Context<'_>) -> Outcome {
+    let Some(worker) = cx.worker() else {
+        return Err(Stop::Later);
+    };
+    let argv = own_arguments(cx.argv());
+    let path = match absolute(cx.files(), cx.arg(1).unwrap_or_default()) {
+        Ok(path) => path,
+        Err(error) => {
+            cx.file_failure(1, error)?;
+            return Ok(NOT_RUNNABLE);
+        }
+    };
+    let Some((program, cached)) = find(cx, &path)? else {
+        return Ok(NOT_RUNNABLE);
+    };
+    let isolation = cx.isolation();
+    let text = text_of(&program);
+    let started = cx.record(&Record::Started {
+        isolation: isolation.name(),
+        cached,
+    });
+    let end = started.map(|()| {
+        let entry = Entry {
+            main: program.image.main,
+            init: &program.image.init,
+            fini: &program.image.fini,
+        };
+        locked(cx.core(), |state| state.programs.begin(worker, text));
+        isolation.run(worker, entry, argv)
+    });
+    // What is given back is dropped here, without the lock.
+    drop(locked(cx.core(), |state| {
+        state.programs.put(worker, program)
+    }));
+    match end? {
+        End::Exited(status) => Ok(status),
+        End::Fault {
+            vector,
+            instruction,
+            access,
+        } => {
+            cx.failure(&Failure::Fault {
+                vector,
+                instruction,
+                access,
+            })?;
+            Ok(FAULTED + i32::from(vector))
+        }
+        End::Interrupted => Err(Stop::Interrupted),
+    }
+}
+
+/// The arguments as the program sees them: without the name of the command that runs it.
+fn own_arguments(argv: Argv<'_>) -> &[u8] {
+    let command = argv.get(0).map_or(0, |command| command.len() + 1);
+    argv.as_bytes().get(command..).unwrap_or(&[])
+}
+
+/// The program in this file, ready to run, and whether it was in the cache.
+fn find(cx: &mut Context<'_>, path: &[u8]) -> Result<Option<(Box<Program>, bool)>, Stop> {
+    let core = cx.core();
+    if locked(core, |state| state.programs.has(path)) {
+        match cx.files().stat(path) {
+            Ok(stat) => {
+                let version = Version::from(&stat);
+                let program = locked(core, |state| state.programs.take(path, version));
+                if let Some(program) = program.and_then(|program| renewed(cx, program)) {
+                    return Ok(Some((program, true)));
+                }
+            }
+            Err(error) => {
+                cx.file_failure(1, error)?;
+                return Ok(None);
+            }
+        }
+    }
+    let (file, stat) = match load::open(cx, path) {
+        Ok(opened) => opened,
+        Err(error) => {
+            cx.file_failure(1, error)?;
+            return Ok(None);
+        }
+    };
+    let version = Version::from(&stat);
+    while locked(core, |state| state.programs.stale(path, version)).is_some() {}
+    let Some(program) = load::load(cx, 1, path, file, &stat)? else {
+        return Ok(None);
+    };
+    while !locked(core, |state| state.programs.add(&program)) {
+        if locked(core, |state| state.programs.evict()).is_none() {
+            cx.no_memory(program.image.size as u64)?;
+            return Ok(None);
+        }
+    }
+    Ok(Some((program, false)))
+}
+
+/// Gives a program that was run before its data as they were. A program whose memory does not
+/// allow that is dropped, to be loaded again.
+fn renewed(cx: &Context<'_>, mut program: Box<Program>) -> Option<Box<Program>> {
+    let image = &mut program.image;
+    let size = image.size - image.data;
+    if size != 0 {
+        let data = image.region.bytes_mut();
+        if data.len() < size || data.len() < image.pristine.len() {
+            let base = image.region.base();
+            locked(cx.core(), |state| state.programs.forget(base));
+            return None;
+        }
+        let (data, zeroes) = data.split_at_mut(image.pristine.len());
+        data.copy_from_slice(&image.pristine);
+        zeroes.fill(0);
+    }
+    Some(program)
+}
+
+/// The addresses of a program's code.
+fn text_of(program: &Program) -> Range<u64> {
+    let base = program.image.region.base();
+    base + program.image.text.start as u64..base + program.image.text.end as u64
+}
