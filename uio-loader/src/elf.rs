@@ -17,7 +17,7 @@ const MAX_NOTES: usize = 1024;
 
 const HEADER_LEN: usize = 64;
 const PROGRAM_HEADER_LEN: usize = 56;
-const MAGIC: u32 = u32::from_le_bytes(*b"\x7fELF");
+const MAGIC: [u8; 4] = *b"\x7fELF";
 const CLASS_64: u8 = 2;
 const DATA_LITTLE_ENDIAN: u8 = 1;
 const MACHINE_X86_64: u16 = 62;
@@ -119,6 +119,7 @@ impl Image {
     /// # Errors
     /// The first reason found why this file cannot be started.
     pub fn check(source: &mut dyn Source) -> Result<Self, Error> {
+        check_magic(source)?;
         let mut header = [0; HEADER_LEN];
         read_at(source, 0, &mut header)?;
         check_header(&header)?;
@@ -274,12 +275,27 @@ impl Image {
     }
 }
 
-/// The identification, type and machine are those of a Hermit image.
-fn check_header(header: &[u8; HEADER_LEN]) -> Result<(), Error> {
-    let magic = u32_at(header, 0).unwrap_or(0);
-    if magic != MAGIC {
-        return Err(Error::NotElf { magic });
+/// The file begins as ELF files do, as far as it goes: something short and
+/// different is no truncated image.
+fn check_magic(source: &mut dyn Source) -> Result<(), Error> {
+    if source.is_empty() {
+        return Err(Error::NoImage);
     }
+    let mut magic = [0; 4];
+    let len = source.len().min(magic.len() as u64) as usize;
+    let (start, _) = magic.split_at_mut(len);
+    source.read(0, start)?;
+    if MAGIC.starts_with(start) {
+        Ok(())
+    } else {
+        Err(Error::NotElf {
+            magic: u32::from_le_bytes(magic),
+        })
+    }
+}
+
+/// The class, type and machine are those of a Hermit image.
+fn check_header(header: &[u8; HEADER_LEN]) -> Result<(), Error> {
     let [_, _, _, _, class, data, ..] = *header;
     if class != CLASS_64 || data != DATA_LITTLE_ENDIAN {
         return Err(Error::WrongClass { class, data });
@@ -314,12 +330,8 @@ fn check_in_file(offset: u64, len: u64, have: u64) -> Result<(), Error> {
     }
 }
 
-/// Reads from a file that may be too short. A file too short for its magic
-/// number is told apart from a cut one by [`Error::Truncated`]'s `need`.
+/// Reads from a file that may be too short.
 fn read_at(source: &mut dyn Source, offset: u64, into: &mut [u8]) -> Result<(), Error> {
-    if source.is_empty() {
-        return Err(Error::NoImage);
-    }
     check_in_file(offset, into.len() as u64, source.len())?;
     source.read(offset, into)
 }

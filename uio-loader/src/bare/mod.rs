@@ -34,9 +34,12 @@ fn main(start_info: u64) -> ! {
 
 /// Starts the image, or says why not.
 fn boot(start_info: u64, statics: Statics) -> Result<core::convert::Infallible, Error> {
+    let fw_cfg = FwCfg::find()?;
+    // Before all else: with a longer one, the option ROM has overwritten its
+    // start info, and the message would be about that.
+    let line_len = command_line_len(&fw_cfg)?;
     let start_info = StartInfo::parse(&memory::start_info(start_info))?;
     let ram = RamMap::parse(memory::memmap(&start_info))?;
-    let fw_cfg = FwCfg::find()?;
 
     let len = fw_cfg.size(KEY_INITRD_SIZE)?;
     let mut source = Item::new(&fw_cfg, KEY_INITRD_DATA, len);
@@ -56,7 +59,9 @@ fn boot(start_info: u64, statics: Statics) -> Result<core::convert::Infallible, 
         place,
         start_info.rsdp,
     )?;
-    let line = read_command_line(&fw_cfg, statics.command_line)?;
+    let line = statics.command_line.get_mut(..line_len).unwrap_or_default();
+    fw_cfg.read(KEY_CMDLINE_DATA, 0, line)?;
+    let line = tree::command_line(line)?;
     tree::build(statics.tree, &ram, line, start_info.rsdp.filter(|_| mapped))?;
 
     let boot_info = BootInfo {
@@ -80,21 +85,16 @@ fn boot(start_info: u64, statics: Statics) -> Result<core::convert::Infallible, 
     start::enter_kernel(statics.tables, base + image.entry, boot_info)
 }
 
-/// Reads the `-append` string into `buffer`.
-fn read_command_line<'a>(
-    fw_cfg: &FwCfg,
-    buffer: &'a mut [u8; MAX_COMMAND_LINE + 1],
-) -> Result<&'a str, Error> {
+/// The bytes of the `-append` string with its NUL.
+fn command_line_len(fw_cfg: &FwCfg) -> Result<usize, Error> {
     let len = fw_cfg.size(KEY_CMDLINE_SIZE)?;
-    let buffer = usize::try_from(len)
+    usize::try_from(len)
         .ok()
-        .and_then(|len| buffer.get_mut(..len))
+        .filter(|&len| len <= MAX_COMMAND_LINE + 1)
         .ok_or(Error::CommandLineTooLong {
             have: len.saturating_sub(1),
             max: MAX_COMMAND_LINE as u32,
-        })?;
-    fw_cfg.read(KEY_CMDLINE_DATA, 0, buffer)?;
-    tree::command_line(buffer)
+        })
 }
 
 /// Names the cause on the serial port and ends the VM.
