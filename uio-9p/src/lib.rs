@@ -44,6 +44,8 @@ pub mod client;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod error;
+#[cfg(any(test, feature = "test-utils"))]
+pub mod fake;
 pub mod fs;
 pub mod msg;
 pub mod transport;

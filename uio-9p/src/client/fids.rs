@@ -36,8 +36,9 @@ impl Fids {
 
     pub(super) fn take(&self) -> Option<Fid> {
         for (index, word) in self.taken.iter().enumerate() {
+            // Sets the lowest bit that is clear, if there is one.
             let old = word.fetch_update(AcqRel, Relaxed, |bits| {
-                (bits != u32::MAX).then_some(bits | (bits + 1))
+                bits.checked_add(1).map(|next| bits | next)
             });
             if let Ok(bits) = old {
                 return Some(Fid(index as u32 * 32 + bits.trailing_ones()));
