@@ -13,10 +13,12 @@
 //! | [`archive`], [`rename`] | hide the kernel's own symbols from the application's linker |
 //! | [`app`], [`image`] | compile, identify and strip an application |
 //! | [`symbols`] | write and read the symbol index that goes with an image |
+//! | [`cc`] | compile a program that a guest can load |
 #![forbid(unsafe_code)]
 
 pub mod app;
 pub mod archive;
+pub mod cc;
 pub mod command;
 mod error;
 pub mod image;
