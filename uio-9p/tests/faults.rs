@@ -257,14 +257,15 @@ fn a_held_walk_does_not_lose_its_fid_for_ever() {
 fn failed_clunks_give_back_their_fids() {
     let (carrier, mount) = mounted();
     for (fault, _) in bad_replies() {
+        // After an error the fid is forgotten all the same (9P2000, clunk(5)), which `Refuse` would not do.
+        if matches!(fault, Fault::Refuse(Errno::EIO)) {
+            continue;
+        }
         carrier.fault(Some(Tclunk::KIND), fault);
         mount.stat(b"d/f", Follow::Yes).unwrap();
         carrier.release();
         mount.stat(b"d/f", Follow::Yes).unwrap();
     }
-    // The server did forget the fid behind a garbled answer; asked again it says ENOENT, which is an answer too.
-    // But what was refused without being done stays at the server: nobody can know.
-    carrier.server(|server| server.forget_all_but_root());
     assert_well(&carrier, &mount);
 }
 
