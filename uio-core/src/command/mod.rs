@@ -2,8 +2,10 @@
 
 pub(crate) mod batch;
 mod number;
+mod operands;
 mod options;
 mod path;
+pub(crate) mod transfer;
 
 use uio_console::RequestId;
 use uio_console::argv::Argv;
@@ -14,6 +16,7 @@ use crate::files::{self, Files};
 use crate::isolation::Isolation;
 
 pub(crate) use number::number;
+pub(crate) use operands::Operands;
 pub(crate) use options::{Item, Options};
 pub(crate) use path::{absolute, join, last_component};
 
@@ -51,6 +54,9 @@ pub enum Stop {
     /// The command has said what is wrong and ends with this status.
     Status(i32),
 }
+
+/// Bytes of a file or of memory that one record shows.
+pub(crate) const PIECE: usize = 2048;
 
 /// Exit status of a command that failed.
 pub const FAILED: i32 = 1;
@@ -230,6 +236,11 @@ impl<'a> Context<'a> {
     /// [`Stop`]
     pub fn sleep_ms(&mut self, ms: u64) -> Result<(), Stop> {
         self.job()?.sleep(ms)
+    }
+
+    /// Interrupts job `number`, as the host does with a request; false when there is none.
+    pub(crate) fn interrupt_job(&self, number: u32) -> bool {
+        crate::engine::interrupt_job(self.core, number)
     }
 
     /// Asks whether the request was interrupted, to be asked in long loops that send nothing.

@@ -29,9 +29,12 @@ fn run(cx: &mut Context<'_>) -> Outcome {
         let Some(address) = number(operand) else {
             return cx.usage(index, UsageProblem::NotANumber);
         };
-        let one = lookup::ask(cx, &mut lookup, Question::Address(address), &mut |cx, symbol| {
-            cx.record(&Record::Symbol(*symbol))
-        })?;
+        let one = lookup::ask(
+            cx,
+            &mut lookup,
+            Question::Address(address),
+            &mut |cx, symbol| cx.record(&Record::Symbol(*symbol)),
+        )?;
         status = Some(status.unwrap_or(0).max(one));
     }
     lookup.keep(cx);

@@ -5,10 +5,16 @@
 //! 10.0.2.2 GET / 200 612
 //! ```
 
+use alloc::vec::Vec;
+
+use crate::command::transfer::Trouble;
 use crate::command::{
-    Command, Context, FAILED, Kind, Options, Outcome, Stop, absolute, copy_buffer,
+    Command, Context, FAILED, Kind, Options, Outcome, Stop, absolute, buffer, copy_buffer,
 };
-use crate::files::{Error, Open};
+use crate::files::Open;
+
+/// Bytes of the first read; most files are not longer.
+const FIRST: usize = 4096;
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"";
@@ -22,8 +28,8 @@ pub(super) static COMMAND: Command = Command {
 fn run(cx: &mut Context<'_>) -> Outcome {
     let argv = cx.argv();
     cx.check_options(OPTIONS)?;
-    let Some(mut bytes) = copy_buffer() else {
-        return cx.no_memory(4096);
+    let Some(mut bytes) = buffer(FIRST) else {
+        return cx.no_memory(FIRST as u64);
     };
     let mut status = 0;
     let mut any = false;
@@ -31,9 +37,15 @@ fn run(cx: &mut Context<'_>) -> Outcome {
         any = true;
         if path == b"-" {
             input(cx, &mut bytes)?;
-        } else if let Err(error) = file(cx, path, &mut bytes)? {
-            cx.file_failure(index, error)?;
-            status = FAILED;
+            continue;
+        }
+        match file(cx, path, &mut bytes) {
+            Ok(()) => {}
+            Err(Trouble::Stop(stop)) => return Err(stop),
+            Err(Trouble::Source(error) | Trouble::Target(error)) => {
+                cx.file_failure(index, error)?;
+                status = FAILED;
+            }
         }
     }
     if !any {
@@ -52,25 +64,29 @@ fn input(cx: &mut Context<'_>, bytes: &mut [u8]) -> Result<(), Stop> {
     }
 }
 
-fn file(cx: &mut Context<'_>, path: &[u8], bytes: &mut [u8]) -> Result<Result<(), Error>, Stop> {
+fn file(cx: &mut Context<'_>, path: &[u8], bytes: &mut Vec<u8>) -> Result<(), Trouble> {
     let files = cx.files();
     let how = Open {
         read: true,
         ..Open::default()
     };
-    let opened = absolute(files, path).and_then(|path| files.open(&path, how));
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(error) => return Ok(Err(error)),
-    };
+    let path = absolute(files, path).map_err(Trouble::Source)?;
+    let mut file = files.open(&path, how).map_err(Trouble::Source)?;
     let mut offset = 0;
     loop {
-        let len = match file.read_at(offset, bytes) {
-            Ok(0) => return Ok(Ok(())),
-            Ok(len) => len.min(bytes.len()),
-            Err(error) => return Ok(Err(error)),
-        };
-        cx.stdout(bytes.get(..len).unwrap_or_default())?;
-        offset += len as u64;
+        let len = file.read_at(offset, bytes).map_err(Trouble::Source)?;
+        if len == 0 {
+            return Ok(());
+        }
+        let data = bytes.get(..len).unwrap_or(bytes);
+        cx.stdout(data)?;
+        offset += data.len() as u64;
+        // A long file is read in larger pieces, if there is memory for them.
+        if data.len() == FIRST
+            && bytes.len() == FIRST
+            && let Some(larger) = copy_buffer()
+        {
+            *bytes = larger;
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! `ls [PATH…]`: the entries of directories, one record each; a file is listed itself. Without a
-//! path, the share, or the root when none is attached.
+//! `ls [-al] [PATH…]`: the entries of directories, one record each; a file is listed itself. Without
+//! a path, the share, or the root when none is attached. Of several directories, the names carry
+//! the path. `-a` shows names that start with a dot, too; `-l` changes nothing.
 //!
 //! ```text
 //! $ uio exec web -- ls /uio
@@ -9,11 +10,11 @@
 
 use uio_console::record::{Entry, Kind as FileKind, NO_ARG, Record};
 
-use crate::command::{Command, Context, FAILED, Kind, Options, Outcome, Stop, absolute};
-use crate::files::Error;
+use crate::command::transfer::Trouble;
+use crate::command::{Command, Context, FAILED, Item, Kind, Options, Outcome, absolute, join};
 
 /// Options that are taken.
-const OPTIONS: &[u8] = b"";
+const OPTIONS: &[u8] = b"al";
 
 pub(super) static COMMAND: Command = Command {
     name: "ls",
@@ -24,44 +25,60 @@ pub(super) static COMMAND: Command = Command {
 fn run(cx: &mut Context<'_>) -> Outcome {
     let argv = cx.argv();
     cx.check_options(OPTIONS)?;
-    let mut status = 0;
-    let mut any = false;
+    let all = Options::new(argv, OPTIONS).any(|item| matches!(item, Item::Flag(b'a', _)));
+    let several = Options::operands(argv, OPTIONS).nth(1).is_some();
+    let mut status = None;
     for (path, index) in Options::operands(argv, OPTIONS) {
-        any = true;
-        if let Err(error) = list(cx, path, path)? {
-            cx.file_failure(index, error)?;
-            status = FAILED;
+        status.get_or_insert(0);
+        if let Err(trouble) = list(cx, path, all, several) {
+            status = Some(report(cx, index, trouble)?);
         }
     }
-    if !any {
-        if let Err(error) = list(cx, b".", b"")? {
-            cx.file_failure(NO_ARG, error)?;
-            status = FAILED;
-        }
+    match status {
+        Some(status) => Ok(status),
+        None => match list(cx, b".", all, false) {
+            Ok(()) => Ok(0),
+            Err(trouble) => report(cx, NO_ARG, trouble),
+        },
     }
-    Ok(status)
 }
 
-/// Lists `path`, which was given as `name`.
-fn list(cx: &mut Context<'_>, path: &[u8], name: &[u8]) -> Result<Result<(), Error>, Stop> {
-    let files = cx.files();
-    let path = match absolute(files, path) {
-        Ok(path) => path,
-        Err(error) => return Ok(Err(error)),
-    };
-    let stat = match files.stat(&path) {
-        Ok(stat) => stat,
-        Err(error) => return Ok(Err(error)),
-    };
-    if stat.kind != FileKind::Directory {
-        cx.record(&Record::Entry(Entry { name, stat }))?;
-        return Ok(Ok(()));
+fn report(cx: &mut Context<'_>, index: u8, trouble: Trouble) -> Outcome {
+    match trouble {
+        Trouble::Stop(stop) => Err(stop),
+        Trouble::Source(error) | Trouble::Target(error) => {
+            cx.file_failure(index, error)?;
+            Ok(FAILED)
+        }
     }
-    let mut stop = Ok(());
+}
+
+/// Lists what `given` names, with its path before each name if it is one of several.
+fn list(cx: &mut Context<'_>, given: &[u8], all: bool, several: bool) -> Result<(), Trouble> {
+    let files = cx.files();
+    let path = absolute(files, given).map_err(Trouble::Source)?;
+    let stat = files.stat(&path).map_err(Trouble::Source)?;
+    if stat.kind != FileKind::Directory {
+        let entry = Entry { name: given, stat };
+        return Ok(cx.record(&Record::Entry(entry))?);
+    }
+    let mut trouble = Ok(());
     let listed = files.list(&path, &mut |entry| {
-        stop = cx.record(&Record::Entry(*entry));
-        stop.is_ok()
+        if entry.name.starts_with(b".") && !all {
+            return true;
+        }
+        trouble = tell(cx, entry, several.then_some(given));
+        trouble.is_ok()
     });
-    stop?;
-    Ok(listed)
+    trouble?;
+    listed.map_err(Trouble::Source)
+}
+
+fn tell(cx: &mut Context<'_>, entry: &Entry<'_>, above: Option<&[u8]>) -> Result<(), Trouble> {
+    let Some(above) = above else {
+        return Ok(cx.record(&Record::Entry(*entry))?);
+    };
+    let path = join(above, entry.name).map_err(Trouble::Source)?;
+    let stat = entry.stat;
+    Ok(cx.record(&Record::Entry(Entry { name: &path, stat }))?)
 }

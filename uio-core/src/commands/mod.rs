@@ -17,7 +17,8 @@ macro_rules! commands {
 }
 
 commands! {
-    help ls cat ps free exit version sym addr run programs unload
+    help ls cat cp mv rm mkdir stat hexdump ps free uptime log sym addr peek kill run programs unload
+    jobs version exit
 }
 
 /// The command of that name.

@@ -28,5 +28,7 @@ fn run(cx: &mut Context<'_>) -> Outcome {
             index += 1;
             index <= skip || add(&Record::Task(*task))
         });
-    })
+    })?;
+    super::jobs::list(cx)?;
+    Ok(0)
 }

@@ -27,9 +27,12 @@ fn run(cx: &mut Context<'_>) -> Outcome {
     let mut lookup = Lookup::new();
     let mut status = None;
     for (operand, _) in Options::operands(argv, OPTIONS) {
-        let one = lookup::ask(cx, &mut lookup, Question::Name(operand), &mut |cx, symbol| {
-            cx.record(&Record::Symbol(*symbol))
-        })?;
+        let one = lookup::ask(
+            cx,
+            &mut lookup,
+            Question::Name(operand),
+            &mut |cx, symbol| cx.record(&Record::Symbol(*symbol)),
+        )?;
         status = Some(status.unwrap_or(0).max(one));
     }
     lookup.keep(cx);

@@ -26,7 +26,8 @@ pub use stdin::STDIN_WINDOW;
 pub use system::System;
 
 pub(crate) use output::{inline_failure, inline_record};
-pub(crate) use state::{SLOTS, State};
+pub(crate) use state::{SLOTS, Seen, State};
+pub(crate) use worker::interrupt_job;
 
 use crate::{Channel, Files, Isolation, Platform};
 

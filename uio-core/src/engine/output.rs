@@ -31,19 +31,29 @@ pub(crate) const STDERR: u8 = 2;
 impl Job<'_> {
     pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Stop> {
         let id = self.id().ok_or(Stop::Interrupted)?;
+        let room = match record {
+            Record::Bytes { data, .. } => data.len() + SMALL,
+            _ => SMALL,
+        };
         let record = *record;
-        self.send(&FromGuest::Record { id, record }, true)
+        self.send(&FromGuest::Record { id, record }, room, true)
     }
 
     pub(crate) fn failure(&self, failure: &Failure<'_>) -> Result<(), Stop> {
         let id = self.id().ok_or(Stop::Interrupted)?;
         let failure = *failure;
-        self.send(&FromGuest::Failure { id, failure }, true)
+        self.send(&FromGuest::Failure { id, failure }, SMALL, true)
     }
 
-    /// Sends a message, for credit if it `costs`. Waits for credit and room.
-    pub(crate) fn send(&self, message: &FromGuest<'_>, costs: bool) -> Result<(), Stop> {
-        let mut bytes = self.take_buffer(SMALL)?;
+    /// Sends a message that is expected to need `room` bytes, for credit if it `costs`. Waits for
+    /// credit and room.
+    pub(crate) fn send(
+        &self,
+        message: &FromGuest<'_>,
+        room: usize,
+        costs: bool,
+    ) -> Result<(), Stop> {
+        let mut bytes = self.take_buffer(room.min(MAX_PAYLOAD))?;
         let encoded = encode_payload(message, &mut bytes).or_else(|_| {
             bytes = buffer(MAX_PAYLOAD).unwrap_or_default();
             encode_payload(message, &mut bytes)

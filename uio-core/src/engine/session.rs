@@ -109,7 +109,7 @@ fn act(core: &dyn Core, desk: &mut Desk, message: &ToGuest<'_>) {
                 slot.interrupted = true;
                 Some(slot.worker)
             });
-            wake(core, worker);
+            worker::interrupt(core, worker.map_or(0, |worker| 1 << worker));
         }
     }
 }
@@ -138,7 +138,7 @@ fn close(core: &dyn Core, desk: &mut Desk, reason: CloseReason) {
 
 fn reset(core: &dyn Core, control: Control) {
     let workers = locked(core, |state| state.reset(control));
-    worker::wake_all(core, workers);
+    worker::interrupt(core, workers);
     control::pump(core);
 }
 

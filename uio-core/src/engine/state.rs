@@ -101,6 +101,15 @@ pub(crate) struct Slot {
     pub(crate) task: i32,
 }
 
+/// What is told of an open request.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) number: u32,
+    pub(crate) name: [u8; JOB_NAME],
+    pub(crate) name_len: u8,
+    pub(crate) task: i32,
+}
+
 struct Worker {
     phase: Phase,
     /// What this worker encodes frames in; empty while it sends.
@@ -281,13 +290,21 @@ impl State {
         None
     }
 
-    /// The open requests with the index of their slot.
-    pub(crate) fn jobs(&self) -> impl Iterator<Item = &Slot> {
-        self.slots
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| self.taken & 1 << index != 0)
-            .map(|(_, slot)| slot)
+    /// The open request with the next higher number.
+    pub(crate) fn job_after(&self, number: u32) -> Option<Seen> {
+        let mut next: Option<&Slot> = None;
+        for (index, slot) in self.slots.iter().enumerate() {
+            let open = self.taken & 1 << index != 0 && slot.number > number;
+            if open && next.is_none_or(|next| slot.number < next.number) {
+                next = Some(slot);
+            }
+        }
+        next.map(|slot| Seen {
+            number: slot.number,
+            name: slot.name,
+            name_len: slot.name_len,
+            task: slot.task,
+        })
     }
 
     /// Interrupts job `number`; returns the worker to wake.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use uio_console::FromGuest;
 
+use super::output::SMALL;
 use super::{Core, Job, locked};
 use crate::command::{Stop, buffer};
 use crate::platform::Event;
@@ -130,7 +131,7 @@ impl Job<'_> {
                 Step::Grant(bytes) => {
                     let id = self.id().ok_or(Stop::Interrupted)?;
                     let bytes = u32::from(bytes);
-                    self.send(&FromGuest::Credit { id, bytes }, false)?;
+                    self.send(&FromGuest::Credit { id, bytes }, SMALL, false)?;
                 }
                 Step::Interrupted | Step::Gone => return Err(Stop::Interrupted),
             }

@@ -82,3 +82,23 @@ pub(crate) fn wake_all(core: &dyn Core, mut workers: u32) {
         workers &= workers - 1;
     }
 }
+
+/// Ends the waits of the workers of a mask, and the programs that they run.
+pub(crate) fn interrupt(core: &dyn Core, workers: u32) {
+    wake_all(core, workers);
+    for worker in 0..WORKERS {
+        if workers & 1 << worker == 0 {
+            continue;
+        }
+        if let Some(text) = locked(core, |state| state.programs.text(worker)) {
+            core.isolation().interrupt(worker, text);
+        }
+    }
+}
+
+/// Interrupts the request of that number; false when there is none.
+pub(crate) fn interrupt_job(core: &dyn Core, number: u32) -> bool {
+    let worker = locked(core, |state| state.interrupt_job(number));
+    interrupt(core, worker.map_or(0, |worker| 1 << worker));
+    worker.is_some()
+}

@@ -23,7 +23,7 @@ fn commands_answer() {
         })
     ));
     let answer = host.run(&["ps"]);
-    assert_eq!(answer.records().count(), 3);
+    assert_eq!(answer.records().count(), 3 + 1);
     host.files.add("/uio/a", b"hello");
     host.files.add_directory("/uio/www");
     let answer = host.run(&["ls"]);
