@@ -1,0 +1,69 @@
+//! The commands of `uio`, one a file.
+
+pub mod broker;
+pub mod exec;
+pub mod guest_commands;
+pub mod list;
+pub mod loader;
+pub mod logs;
+pub mod run;
+pub mod stop;
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Result};
+use crate::render::{Format, Output};
+
+/// How long the overlay of a running VM has to answer a hello.
+pub const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// Does what the command line asks; returns the exit code.
+///
+/// # Errors
+/// See [`Error`]; its [`Error::exit_code`] is the exit code then.
+pub fn dispatch(cli: Cli) -> Result<u8> {
+    let format = cli.output;
+    match cli.command {
+        Command::Run(args) => run::run(args, format),
+        Command::List => list::run(format),
+        Command::Logs(args) => logs::run(&args),
+        Command::Stop(args) => stop::run(&args, format),
+        Command::Exec(args) => exec::run(args, format),
+        Command::Broker(args) => broker::run(&args),
+    }
+}
+
+/// Calls `with` with this process's standard output and error.
+pub(crate) fn with_output<T>(format: Format, with: impl FnOnce(&mut Output<'_>) -> T) -> T {
+    let colour = io::stdout().is_terminal()
+        && format == Format::Text
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut err = io::stderr().lock();
+    with(&mut Output {
+        out: &mut out,
+        err: &mut err,
+        format,
+        colour,
+    })
+}
+
+/// Writes one JSON document to standard output.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::io("encode JSON", io::Error::from(e)))?;
+    print(&format!("{text}\n"))
+}
+
+/// Writes text to standard output. A reader that has gone is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write to standard output", e))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,162 @@
+//! Records as JSON objects. Each has a member `type`; bytes become text where they are UTF-8, and
+//! otherwise text with replacement characters beside a member `…_hex` of all of them.
+
+use serde_json::{Map, Value, json};
+use uio_console::record::{Record, Stat, Symbol};
+
+use super::parts;
+use crate::client::hello::hex;
+use crate::cmd::guest_commands;
+
+/// Whether a command answers with one record of this kind, not with a list of them.
+#[must_use]
+pub fn stands_alone(record: &Record<'_>) -> bool {
+    matches!(
+        record,
+        Record::Memory(_) | Record::Uptime { .. } | Record::Version { .. }
+    )
+}
+
+/// Whether a command answers with a list of records, possibly an empty one.
+#[must_use]
+pub fn lists(argv: &[Vec<u8>]) -> bool {
+    argv.first()
+        .and_then(|name| std::str::from_utf8(name).ok())
+        .and_then(guest_commands::find)
+        .is_some_and(|command| command.lists)
+}
+
+/// A record as a JSON object.
+#[must_use]
+pub fn record(record: &Record<'_>) -> Value {
+    match *record {
+        Record::Command { name } => {
+            let known = guest_commands::find(name);
+            json!({
+                "type": "command",
+                "name": name,
+                "usage": known.map(|command| command.usage),
+                "help": known.map(|command| command.help),
+            })
+        }
+        Record::Entry(entry) => {
+            let mut object = text("entry", "name", entry.name);
+            stat(&mut object, &entry.stat);
+            Value::Object(object)
+        }
+        Record::Stat(of) => {
+            let mut object = typed("stat");
+            stat(&mut object, &of);
+            Value::Object(object)
+        }
+        Record::Bytes { at, data } => json!({ "type": "bytes", "at": at, "hex": hex(data) }),
+        Record::Task(task) => json!({
+            "type": "task",
+            "id": task.id,
+            "name": task.name,
+            "state": parts::task_state(task.state),
+            "priority": task.priority,
+            "core": task.core,
+            "stack_used": task.stack_used,
+            "stack_size": task.stack_size,
+        }),
+        Record::Memory(memory) => json!({
+            "type": "memory",
+            "total": memory.total,
+            "frames_free": memory.frames_free,
+            "heap_total": memory.heap_total,
+            "heap_used": memory.heap_used,
+            "overlay": memory.overlay,
+            "programs": memory.programs,
+        }),
+        Record::Uptime {
+            since_boot_us,
+            now_us,
+            cores,
+        } => json!({
+            "type": "uptime",
+            "since_boot_us": since_boot_us,
+            "now_us": now_us,
+            "cores": cores,
+        }),
+        Record::Log(line) => {
+            let mut object = text("log", "text", line.text);
+            object.insert("number".into(), line.number.into());
+            object.insert("at_us".into(), line.at_us.into());
+            object.insert("level".into(), parts::level(line.level).into());
+            object.insert("core".into(), line.core.into());
+            Value::Object(object)
+        }
+        Record::Symbol(of) => symbol(&of),
+        Record::Program(program) => {
+            let mut object = text("program", "path", program.path);
+            object.insert("base".into(), program.base.into());
+            object.insert("size".into(), program.size.into());
+            object.insert("runs".into(), program.runs.into());
+            object.insert("running".into(), program.running.into());
+            Value::Object(object)
+        }
+        Record::Started { isolation, cached } => {
+            json!({ "type": "started", "isolation": isolation, "cached": cached })
+        }
+        Record::Version {
+            kernel,
+            overlay,
+            arch,
+            build_id,
+            features,
+            isolation,
+        } => json!({
+            "type": "version",
+            "kernel": kernel,
+            "overlay": overlay,
+            "arch": arch,
+            "build_id": hex(build_id),
+            "features": features.split_whitespace().collect::<Vec<_>>(),
+            "isolation": isolation,
+        }),
+        Record::Job { number, name, task } => {
+            let mut object = text("job", "name", name);
+            object.insert("number".into(), number.into());
+            object.insert("task".into(), task.into());
+            Value::Object(object)
+        }
+        Record::Copied { bytes } => json!({ "type": "copied", "bytes": bytes }),
+    }
+}
+
+fn typed(kind: &str) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("type".into(), kind.into());
+    object
+}
+
+fn text(kind: &str, member: &str, bytes: &[u8]) -> Map<String, Value> {
+    let mut object = typed(kind);
+    object.insert(member.into(), String::from_utf8_lossy(bytes).into());
+    if std::str::from_utf8(bytes).is_err() {
+        object.insert(format!("{member}_hex"), hex(bytes).into());
+    }
+    object
+}
+
+fn stat(object: &mut Map<String, Value>, stat: &Stat) {
+    object.insert("kind".into(), parts::kind(stat.kind).into());
+    object.insert("mode".into(), format!("{:04o}", stat.mode & 0o7777).into());
+    object.insert("size".into(), stat.size.into());
+    object.insert("modified_ns".into(), stat.modified_ns.into());
+    object.insert("inode".into(), stat.inode.into());
+    object.insert("links".into(), stat.links.into());
+    object.insert("uid".into(), stat.uid.into());
+    object.insert("gid".into(), stat.gid.into());
+}
+
+fn symbol(symbol: &Symbol<'_>) -> Value {
+    let mut object = text("symbol", "name", symbol.name);
+    object.insert("demangled".into(), parts::demangled(symbol.name).into());
+    object.insert("address".into(), format!("{:#x}", symbol.address).into());
+    object.insert("size".into(), symbol.size.into());
+    object.insert("offset".into(), symbol.offset.into());
+    object.insert("function".into(), symbol.function.into());
+    Value::Object(object)
+}

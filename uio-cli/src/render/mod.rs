@@ -1,0 +1,223 @@
+//! Typed answers as text for people, or as JSON for programs.
+//!
+//! Standard output gets the answer: bytes as they are, or tables, or one JSON document. Standard
+//! error gets everything else.
+
+pub mod failure;
+pub mod json;
+pub mod parts;
+pub mod table;
+pub mod text;
+pub mod time;
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use uio_console::FromGuest;
+use uio_console::record::Record;
+
+use crate::client::Answer;
+use table::Table;
+
+/// How answers are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Where answers go, and how.
+pub struct Output<'a> {
+    /// Standard output.
+    pub out: &'a mut dyn Write,
+    /// Standard error.
+    pub err: &'a mut dyn Write,
+    /// Text or JSON.
+    pub format: Format,
+    /// Whether standard output is a terminal that shows colours.
+    pub colour: bool,
+}
+
+/// Finds symbols whose names are like one that is missing.
+pub type NearMatches<'a> = &'a dyn Fn(&[u8]) -> Vec<String>;
+
+/// Turns the messages of one request into output.
+pub struct Renderer<'a, 'b> {
+    output: &'a mut Output<'b>,
+    argv: &'a [Vec<u8>],
+    near: Option<NearMatches<'a>>,
+    table: Option<Table>,
+    document: Document,
+    text: text::State,
+    result: io::Result<()>,
+}
+
+/// What was begun of the JSON document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Document {
+    /// Nothing.
+    None,
+    /// An array that is still open.
+    Array,
+    /// All of it.
+    Whole,
+}
+
+impl<'a, 'b> Renderer<'a, 'b> {
+    /// A renderer for the request `argv`.
+    pub fn new(output: &'a mut Output<'b>, argv: &'a [Vec<u8>]) -> Self {
+        Self {
+            output,
+            argv,
+            near: None,
+            table: None,
+            document: Document::None,
+            text: text::State::default(),
+            result: Ok(()),
+        }
+    }
+
+    /// Names symbols near to those that are missing.
+    pub fn near_matches(&mut self, near: NearMatches<'a>) {
+        self.near = Some(near);
+    }
+
+    /// Takes in one message of the request.
+    pub fn message(&mut self, message: &FromGuest<'_>) {
+        if self.result.is_ok() {
+            self.result = self.try_message(message);
+        }
+    }
+
+    /// Whether standard output or error could not be written to any more; the request may as well
+    /// be interrupted.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.result.is_err()
+    }
+
+    fn try_message(&mut self, message: &FromGuest<'_>) -> io::Result<()> {
+        match message {
+            FromGuest::Stdout { data, .. } => {
+                self.end_table()?;
+                self.output.out.write_all(data)?;
+                self.output.out.flush()
+            }
+            FromGuest::Stderr { data, .. } => {
+                self.output.out.flush()?;
+                self.output.err.write_all(data)?;
+                self.output.err.flush()
+            }
+            FromGuest::Record { record, .. } => match self.output.format {
+                Format::Text => self.text_record(record),
+                Format::Json => self.json_record(record),
+            },
+            FromGuest::Failure { failure, .. } => {
+                self.end_table()?;
+                self.output.out.flush()?;
+                let mut words = failure::words(self.argv, failure);
+                if let Some(near) = self.near
+                    && let Some(name) = failure::missing_symbol(failure)
+                {
+                    words.push_str(&failure::near(&near(name)));
+                }
+                complain(self.output.err, self.output.format, &words)
+            }
+            FromGuest::Hello(_)
+            | FromGuest::Credit { .. }
+            | FromGuest::Exit { .. }
+            | FromGuest::Closed { .. } => Ok(()),
+        }
+    }
+
+    fn text_record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        if let Some((headings, row)) = text::row(record) {
+            if self
+                .table
+                .as_ref()
+                .is_some_and(|table| !table.has(headings))
+            {
+                self.end_table()?;
+                writeln!(self.output.out)?;
+            }
+            self.table
+                .get_or_insert_with(|| Table::new(headings))
+                .push(row);
+            return Ok(());
+        }
+        self.text.record(self.output, record)
+    }
+
+    fn json_record(&mut self, record: &Record<'_>) -> io::Result<()> {
+        let value = json::record(record);
+        if let Record::Started { .. } = record {
+            // Standard output belongs to the program.
+            return writeln!(self.output.err, "{value}");
+        }
+        let single = json::stands_alone(record);
+        match (self.document, single) {
+            (Document::None, true) => {
+                self.document = Document::Whole;
+                writeln!(self.output.out, "{value}")
+            }
+            (Document::None, false) => {
+                self.document = Document::Array;
+                write!(self.output.out, "[\n{value}")
+            }
+            (Document::Array, _) => write!(self.output.out, ",\n{value}"),
+            (Document::Whole, _) => writeln!(self.output.out, "{value}"),
+        }
+    }
+
+    fn end_table(&mut self) -> io::Result<()> {
+        if let Some(table) = self.table.take() {
+            table.write(self.output.out)?;
+        }
+        self.text.end(self.output)
+    }
+
+    /// The request has ended with this status: completes what was begun.
+    ///
+    /// # Errors
+    /// Why the output could not be written.
+    pub fn finish(mut self, status: i32) -> io::Result<()> {
+        self.result?;
+        self.result = Ok(());
+        self.end_table()?;
+        if self.output.format == Format::Json {
+            match self.document {
+                Document::Array => writeln!(self.output.out, "\n]")?,
+                Document::None if status == 0 && json::lists(self.argv) => {
+                    writeln!(self.output.out, "[]")?;
+                }
+                Document::None | Document::Whole => {}
+            }
+        }
+        self.output.out.flush()?;
+        self.output.err.flush()
+    }
+}
+
+/// Writes a complaint: a line of text, or a JSON object with the member `error`.
+///
+/// # Errors
+/// Why it could not be written.
+pub fn complain(err: &mut dyn Write, format: Format, words: &str) -> io::Result<()> {
+    match format {
+        Format::Text => writeln!(err, "{words}"),
+        Format::Json => writeln!(err, "{}", serde_json::json!({ "error": words })),
+    }
+}
+
+/// An answer as text, for use without a terminal.
+#[must_use]
+pub fn words_of(answer: &Answer) -> String {
+    answer.failures.join("\n")
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
