@@ -61,7 +61,7 @@ fn credit_is_renewed_by_what_came() {
         come(&mut session, &FromGuest::Stdout { id, data: &data }).unwrap();
         renewed += sent(&mut session).len();
     }
-    assert_eq!(renewed, 200 * 1004 / (RENEWAL as usize + 1004));
+    assert_eq!(renewed, 200 / (RENEWAL as usize).div_ceil(1004));
     let other = RequestId(77);
     let failure = Failure::Interrupted;
     come(&mut session, &FromGuest::Failure { id: other, failure }).unwrap();
@@ -76,7 +76,13 @@ fn what_cannot_be_sent_is_refused_by_name() {
     let long = "x".repeat(MAX_ARG + 1);
     let many = vec!["x"; MAX_ARGS + 1];
     let big = "x".repeat(MAX_ARG);
-    for argv in [&[][..], &["a\0b"], &["ls", &long], &many, &[&big; 4]] {
+    for argv in [
+        &[][..],
+        &["a\0b"],
+        &["ls", &long],
+        &many,
+        &[big.as_str(); 4],
+    ] {
         let error = session.exec(&words(argv)).unwrap_err();
         assert_eq!(error.exit_code(), crate::error::exit::USAGE, "{error}");
     }
