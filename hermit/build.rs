@@ -61,7 +61,8 @@ fn run() -> Result<(), Error> {
         println!("cargo::warning=the kernel's lock file is outdated; `cargo xtask patches lock` mends it");
     }
     println!("cargo::rustc-link-search=native={}", out.display());
-    println!("cargo::rustc-link-lib=static=hermit");
+    // Not bundled into the rlib: its members are named like Rust objects, and LTO would look for bitcode in them.
+    println!("cargo::rustc-link-lib=static:-bundle=hermit");
     if has_feature("libc") {
         link_libc()?;
     }
