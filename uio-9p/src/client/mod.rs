@@ -81,7 +81,7 @@ impl Client {
     /// # Errors
     /// [`Error::OutOfTags`].
     pub fn begin(&self, kind: u8) -> Result<Tag, Error> {
-        self.calls.begin(kind | REPLY, 0)
+        self.calls.begin(kind | REPLY, Fid::NONE.0)
     }
 
     /// Takes a tag for a `Tclunk` whose answer, waited for or not, gives back `fid`.
@@ -228,8 +228,9 @@ impl Client {
             Rclunk::KIND if answered => self.fids.free(Fid(self.calls.about(tag))),
             Rclunk::KIND => self.fids.lose(Fid(self.calls.about(tag))),
             Rflush::KIND => {
-                let old = u16::try_from(self.calls.about(tag)).unwrap_or_default();
-                self.calls.mark(Tag(old), 0, calls::FLUSHING);
+                if let Ok(old) = u16::try_from(self.calls.about(tag)) {
+                    self.calls.mark(Tag(old), 0, calls::FLUSHING);
+                }
             }
             _ => {}
         }

@@ -29,6 +29,8 @@ pub enum Fault {
     Kind(u8),
     /// These bytes come instead.
     Bytes(Vec<u8>),
+    /// The byte at this place, modulo the length, is changed by exclusive or.
+    Flip(usize, u8),
     /// A `Rread` or `Rreaddir` with so many bytes of data comes instead.
     LongData(usize),
     /// A `Rwalk` with so many files comes instead.
@@ -186,6 +188,11 @@ fn spoil(fault: &Fault, reply: &mut Vec<u8>) {
         }
         Fault::Bytes(bytes) => {
             reply.clone_from(bytes);
+            return;
+        }
+        Fault::Flip(at, bits) => {
+            let len = reply.len();
+            reply[at % len] ^= bits;
             return;
         }
         Fault::LongData(len) => {
