@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::messages::Messages;
 use crate::toolchain::Toolchain;
 use crate::{Error, Result, command, image, linker};
 
@@ -186,14 +187,7 @@ fn workspace_target_dir(toolchain: &Toolchain, manifest: &Path) -> Result<PathBu
 
 /// Name and path of the one executable among cargo's messages.
 fn executable(messages: &[u8], options: &Options) -> Result<(String, PathBuf)> {
-    let lines = messages.split(|byte| *byte == b'\n');
-    let found: Vec<(String, PathBuf)> = lines
-        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .filter_map(|message| {
-            let name = message["target"]["name"].as_str()?.to_owned();
-            Some((name, PathBuf::from(message["executable"].as_str()?)))
-        })
-        .collect();
+    let found: Vec<(String, PathBuf)> = Messages::parse(messages).executables().collect();
     match found.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(Error::App(format!(

@@ -1,7 +1,7 @@
 //! Running other programs, and cargo inside cargo.
 
 use std::ffi::OsStr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use crate::{Error, Result};
 
@@ -53,6 +53,18 @@ pub fn display(command: &Command) -> String {
     line
 }
 
+/// Runs a command to its end, captures both of its outputs, and leaves the judgement to the caller.
+///
+/// # Errors
+/// [`Error::Spawn`] when it cannot be started.
+pub fn output(command: &mut Command) -> Result<Output> {
+    let output = command.stdin(Stdio::null()).output();
+    output.map_err(|source| Error::Spawn {
+        command: display(command),
+        source,
+    })
+}
+
 /// Runs a command and captures both of its outputs.
 ///
 /// # Errors
@@ -62,22 +74,15 @@ pub fn capture(command: &mut Command) -> Result<Vec<u8>> {
         status,
         stdout,
         stderr,
-    } = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| Error::Spawn {
-            command: display(command),
-            source,
-        })?;
+    } = output(command)?;
     if status.success() {
         return Ok(stdout);
     }
-    let output = String::from_utf8_lossy(&stderr).trim_end().to_owned();
-    Err(Error::Failed {
-        command: display(command),
-        status: status.to_string(),
-        output,
-    })
+    Err(failed(
+        command,
+        status,
+        String::from_utf8_lossy(&stderr).trim_end().to_owned(),
+    ))
 }
 
 /// Runs a command, captures its standard output and lets its standard error pass through, so that cargo's progress shows.
@@ -85,22 +90,21 @@ pub fn capture(command: &mut Command) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Error::Spawn`] when it cannot be started, [`Error::Failed`] when it reports failure.
 pub fn capture_stdout(command: &mut Command) -> Result<Vec<u8>> {
-    let Output { status, stdout, .. } = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|source| Error::Spawn {
-            command: display(command),
-            source,
-        })?;
+    let Output { status, stdout, .. } = output(command.stderr(Stdio::inherit()))?;
     if status.success() {
         return Ok(stdout);
     }
-    Err(Error::Failed {
+    Err(failed(command, status, String::new()))
+}
+
+/// The error for a command that ran and reported failure.
+#[must_use]
+pub fn failed(command: &Command, status: ExitStatus, output: String) -> Error {
+    Error::Failed {
         command: display(command),
         status: status.to_string(),
-        output: String::new(),
-    })
+        output,
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
-use serde_json::Value;
-
+use crate::messages::Messages;
 use crate::series::Series;
 use crate::toolchain::Toolchain;
 use crate::tree::{Tree, create_parent, write_if_changed};
@@ -145,25 +144,51 @@ pub fn cargo(config: &Config<'_>, subcommand: &str, copy: &Path) -> Command {
 
 /// Runs cargo. Returns the static library it made, and whether the lock file had to change for that.
 fn compile(config: &Config<'_>, copy: &Path) -> Result<(PathBuf, bool)> {
-    let mut cargo = cargo(config, "build", copy);
-    cargo.arg("--message-format=json-render-diagnostics");
+    let cargo = cargo(config, "build", copy);
     let program = command::display(&cargo);
-    let (messages, lock_outdated) = capture_locked(cargo)?;
-    let library = static_library(&messages).ok_or_else(|| Error::Output {
+    let (messages, lock_outdated) = run(cargo)?;
+    let library = messages.static_library();
+    let library = library.ok_or_else(|| Error::Output {
         program,
         reason: "it names no static library".into(),
     })?;
     Ok((library, lock_outdated))
 }
 
-/// Runs cargo with `--locked`, and once more without when the dependencies of this project's own crates have changed
-/// since the lock file was made. All other versions stay as they are locked.
+/// Runs a command made by [`cargo`], with `--locked`, and once more without when the dependencies of this project's own
+/// crates have changed since the lock file was made. All other versions stay as they are locked.
 ///
-/// Returns its output, and whether the lock file was outdated.
+/// Returns cargo's messages, and whether the lock file was outdated.
 ///
 /// # Errors
-/// [`Error::Failed`] with cargo's words.
-pub fn capture_locked(mut cargo: Command) -> Result<(Vec<u8>, bool)> {
+/// [`Error::Failed`] with the compiler's errors, or with cargo's words when the compiler had none. Warnings about
+/// upstream's code, which is older than the compiler, are left out.
+pub fn run(mut cargo: Command) -> Result<(Messages, bool)> {
+    cargo.arg("--message-format=json");
+    let mut lock_outdated = false;
+    let mut output = command::output(&mut with_locked(&cargo))?;
+    if !output.status.success()
+        && String::from_utf8_lossy(&output.stderr).contains("--locked was passed")
+    {
+        lock_outdated = true;
+        output = command::output(&mut cargo)?;
+    }
+    let messages = Messages::parse(&output.stdout);
+    if output.status.success() {
+        return Ok((messages, lock_outdated));
+    }
+    let errors = messages.errors();
+    let words = String::from_utf8_lossy(&output.stderr);
+    let reason = if errors.is_empty() {
+        words.trim_end().to_owned()
+    } else {
+        errors.concat()
+    };
+    Err(command::failed(&cargo, output.status, reason))
+}
+
+/// The same command with `--locked`.
+fn with_locked(cargo: &Command) -> Command {
     let mut locked = Command::new(cargo.get_program());
     locked.args(cargo.get_args()).arg("--locked");
     for (key, value) in cargo.get_envs() {
@@ -175,13 +200,23 @@ pub fn capture_locked(mut cargo: Command) -> Result<(Vec<u8>, bool)> {
     if let Some(dir) = cargo.get_current_dir() {
         locked.current_dir(dir);
     }
-    match command::capture(&mut locked) {
-        Ok(output) => Ok((output, false)),
-        Err(Error::Failed { output, .. }) if output.contains("--locked was passed") => {
-            Ok((command::capture(&mut cargo)?, true))
-        }
-        Err(other) => Err(other),
+    locked
+}
+
+/// Whether the committed lock file fits the manifests of the kernel source at `copy`.
+///
+/// # Errors
+/// [`Error::Failed`] with cargo's words when they cannot be read at all.
+pub fn lock_is_current(toolchain: &Toolchain, copy: &Path) -> Result<bool> {
+    let mut cargo = toolchain.cargo();
+    cargo
+        .current_dir(copy)
+        .args(["metadata", "--format-version=1"]);
+    let output = command::output(&mut with_locked(&cargo))?;
+    if output.status.success() {
+        return Ok(true);
     }
+    command::capture(&mut cargo).map(|_| false)
 }
 
 /// Brings the committed lock file up to date with the manifests of the kernel and of this project's crates. Returns
@@ -199,24 +234,6 @@ pub fn refresh_lock(toolchain: &Toolchain, root: &Path, work: &Path) -> Result<b
     let new = copy.join("Cargo.lock");
     let new = fs::read(&new).map_err(|error| Error::io(&new, error))?;
     write_if_changed(&Series::of_project(root)?.lock_file(), &new)
-}
-
-/// The last static library among cargo's messages, one JSON object a line.
-fn static_library(messages: &[u8]) -> Option<PathBuf> {
-    let lines = messages.split(|byte| *byte == b'\n');
-    let artifacts = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let files = artifacts
-        .filter(|message| message["reason"] == "compiler-artifact")
-        .flat_map(|message| {
-            let files = message["filenames"].as_array().cloned().unwrap_or_default();
-            files
-                .into_iter()
-                .filter_map(|file| file.as_str().map(PathBuf::from))
-                .collect::<Vec<_>>()
-        });
-    files
-        .filter(|file| file.extension().is_some_and(|extension| extension == "a"))
-        .last()
 }
 
 /// Writes the library with hidden symbols, unless it was made from this very library before.

@@ -9,7 +9,7 @@
 //! | [`linker`] | find a linker for bare targets |
 //! | [`source`] | find the pinned kernel source in cargo's registry |
 //! | [`series`], [`patch`], [`tree`] | lay patches and overlay over a copy |
-//! | [`kernel`] | compile the kernel |
+//! | [`kernel`], [`messages`] | compile the kernel |
 //! | [`archive`], [`rename`] | hide the kernel's own symbols from the application's linker |
 //! | [`app`], [`image`] | compile, identify and strip an application |
 //! | [`symbols`] | write and read the symbol index that goes with an image |
@@ -24,6 +24,7 @@ mod error;
 pub mod image;
 pub mod kernel;
 pub mod linker;
+pub mod messages;
 pub mod patch;
 pub mod rename;
 pub mod series;

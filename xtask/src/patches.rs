@@ -50,7 +50,8 @@ pub fn run(command: &Command) -> Result<ExitCode> {
 /// Root of this project.
 fn root() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    root.canonicalize().with_context(|| root.display().to_string())
+    root.canonicalize()
+        .with_context(|| root.display().to_string())
 }
 
 /// Directory for the sources and builds of these commands.
@@ -60,6 +61,13 @@ fn work(root: &Path) -> PathBuf {
 
 fn lock(root: &Path) -> Result<ExitCode> {
     let changed = kernel::refresh_lock(&Toolchain::find()?, root, &work(root))?;
-    println!("the kernel's Cargo.lock {}", if changed { "was brought up to date" } else { "is up to date" });
+    println!(
+        "the kernel's Cargo.lock {}",
+        if changed {
+            "was brought up to date"
+        } else {
+            "is up to date"
+        }
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -258,13 +258,9 @@ impl Builder<'_> {
     }
 
     fn check_lock(&self, copy: &Path) -> Result<String, String> {
-        let mut cargo = self.toolchain.cargo();
-        cargo
-            .current_dir(copy)
-            .args(["metadata", "--format-version=1"]);
-        match kernel::capture_locked(cargo) {
-            Ok((_, false)) => Ok(String::new()),
-            Ok((_, true)) => Err("it is not; run `cargo xtask patches lock`".into()),
+        match kernel::lock_is_current(self.toolchain, copy) {
+            Ok(true) => Ok(String::new()),
+            Ok(false) => Err("it is not; run `cargo xtask patches lock`".into()),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -288,8 +284,20 @@ impl Builder<'_> {
             instrument: false,
             randomize_layout: false,
         };
-        let result = kernel::capture_locked(kernel::cargo(&config, subcommand, copy));
-        report.add(what, result.map(|_| String::new()));
+        let result = kernel::run(kernel::cargo(&config, subcommand, copy));
+        report.add(
+            what,
+            result
+                .map_err(|error| error.to_string())
+                .and_then(|(messages, _)| {
+                    let warnings = messages.warnings_below("src/uio/");
+                    if warnings.is_empty() {
+                        Ok(String::new())
+                    } else {
+                        Err(format!("the overlay has warnings\n{}", warnings.concat()))
+                    }
+                }),
+        );
     }
 }
 
