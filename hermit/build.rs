@@ -10,8 +10,26 @@ use uio_build::{Error, command};
 
 /// Features of this package that the kernel has under the same name.
 const FORWARDED: [&str; 20] = [
-    "acpi", "dhcpv4", "dns", "fs", "fsgsbase", "gem-net", "idle-poll", "mmap", "pci", "pci-ids", "rtl8139", "shell",
-    "smp", "strace", "tcp", "trace", "udp", "uio", "vga", "vsock",
+    "acpi",
+    "dhcpv4",
+    "dns",
+    "fs",
+    "fsgsbase",
+    "gem-net",
+    "idle-poll",
+    "mmap",
+    "pci",
+    "pci-ids",
+    "rtl8139",
+    "shell",
+    "smp",
+    "strace",
+    "tcp",
+    "trace",
+    "udp",
+    "uio",
+    "vga",
+    "vsock",
 ];
 
 fn main() -> ExitCode {
@@ -33,7 +51,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Error> {
     if var("CARGO_CFG_TARGET_ARCH") != "x86_64" {
-        return Err(Error::App("this package builds the kernel for x86_64 only".into()));
+        return Err(Error::App(
+            "this package builds the kernel for x86_64 only".into(),
+        ));
     }
     let manifest_dir = PathBuf::from(var("CARGO_MANIFEST_DIR"));
     let root = manifest_dir.parent().unwrap_or(&manifest_dir).to_path_buf();
@@ -41,7 +61,11 @@ fn run() -> Result<(), Error> {
     let toolchain = Toolchain::find()?;
     rerun_if_changed(&root);
 
-    let mut features: Vec<String> = FORWARDED.iter().filter(|name| has_feature(name)).map(ToString::to_string).collect();
+    let mut features: Vec<String> = FORWARDED
+        .iter()
+        .filter(|name| has_feature(name))
+        .map(ToString::to_string)
+        .collect();
     if has_feature("uio") {
         features.push("uio-virtio".into());
     }
@@ -58,7 +82,9 @@ fn run() -> Result<(), Error> {
     let built = kernel::build(&config)?;
     println!("cargo::warning=hermit-kernel 0.11.0 was built by {toolchain}");
     if built.lock_outdated {
-        println!("cargo::warning=the kernel's lock file is outdated; `cargo xtask patches lock` mends it");
+        println!(
+            "cargo::warning=the kernel's lock file is outdated; `cargo xtask patches lock` mends it"
+        );
     }
     println!("cargo::rustc-link-search=native={}", out.display());
     // Not bundled into the rlib: its members are named like Rust objects, and LTO would look for bitcode in them.
@@ -72,7 +98,9 @@ fn run() -> Result<(), Error> {
 /// The directory that all builds in one target directory share: `<target>/hermit-kernel`, or the private output
 /// directory where cargo's target directory is not recognisable.
 fn work_dir(out: &Path) -> PathBuf {
-    let target = out.ancestors().filter(|dir| dir.join("CACHEDIR.TAG").is_file()).last();
+    let target = out
+        .ancestors()
+        .find(|dir| dir.join("CACHEDIR.TAG").is_file());
     target.unwrap_or(out).join("hermit-kernel")
 }
 
@@ -100,7 +128,11 @@ fn link_libc() -> Result<(), Error> {
 }
 
 fn has_feature(name: &str) -> bool {
-    env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase().replace('-', "_"))).is_some()
+    env::var_os(format!(
+        "CARGO_FEATURE_{}",
+        name.to_uppercase().replace('-', "_")
+    ))
+    .is_some()
 }
 
 fn var(name: &str) -> String {
