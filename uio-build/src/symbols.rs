@@ -20,6 +20,8 @@ mod index;
 mod names;
 mod near;
 mod pack;
+#[cfg(test)]
+mod tests;
 
 pub use crate::rename::PREFIX;
 pub use index::{Index, Symbol};
@@ -43,11 +45,17 @@ pub struct Summary {
 /// # Errors
 /// [`Error::Object`] when the image is no ELF file with a build id; [`Error::Io`].
 pub fn write(image_unstripped: &Path, out: &Path) -> Result<Summary> {
-    let data = std::fs::read(image_unstripped).map_err(|error| Error::io(image_unstripped, error))?;
-    let image = image::read(&data)
-        .map_err(|reason| Error::Object { file: image_unstripped.display().to_string(), reason })?;
+    let data =
+        std::fs::read(image_unstripped).map_err(|error| Error::io(image_unstripped, error))?;
+    let image = image::read(&data).map_err(|reason| Error::Object {
+        file: image_unstripped.display().to_string(),
+        reason,
+    })?;
     let (bytes, summary) = pack::pack(&image);
-    if let Some(directory) = out.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+    if let Some(directory) = out
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
         std::fs::create_dir_all(directory).map_err(|error| Error::io(directory, error))?;
     }
     let mut name = out.file_name().unwrap_or_default().to_owned();

@@ -44,7 +44,9 @@ fn parse(data: &[u8]) -> object::Result<Option<Image>> {
     let segments = header.program_headers(endian, data)?;
     let mut build_id = Vec::new();
     for segment in segments {
-        let Some(mut notes) = segment.notes(endian, data)? else { continue };
+        let Some(mut notes) = segment.notes(endian, data)? else {
+            continue;
+        };
         while let Some(note) = notes.next()? {
             if note.name() == elf::ELF_NOTE_GNU && note.n_type(endian) == elf::NT_GNU_BUILD_ID {
                 build_id = note.desc().to_vec();
@@ -58,10 +60,18 @@ fn parse(data: &[u8]) -> object::Result<Option<Image>> {
     let base = if header.e_type(endian) == elf::ET_DYN {
         0
     } else {
-        let loaded = segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
-        loaded.map(|segment| segment.p_vaddr(endian)).min().unwrap_or(0)
+        let loaded = segments
+            .iter()
+            .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
+        loaded
+            .map(|segment| segment.p_vaddr(endian))
+            .min()
+            .unwrap_or(0)
     };
-    let mut image = Image { build_id, symbols: symbols(header, endian, data, base)? };
+    let mut image = Image {
+        build_id,
+        symbols: symbols(header, endian, data, base)?,
+    };
     // Of several symbols at one address, the guest takes the last.
     image.symbols.sort_by(|a, b| key(a).cmp(&key(b)));
     image.symbols.dedup();
@@ -69,7 +79,12 @@ fn parse(data: &[u8]) -> object::Result<Option<Image>> {
 }
 
 fn key(symbol: &Raw) -> (u32, bool, u8, &[u8]) {
-    (symbol.address, symbol.size != 0, symbol.flags & GLOBAL, &symbol.name)
+    (
+        symbol.address,
+        symbol.size != 0,
+        symbol.flags & GLOBAL,
+        &symbol.name,
+    )
 }
 
 fn symbols<'data, R: ReadRef<'data>>(
@@ -82,14 +97,24 @@ fn symbols<'data, R: ReadRef<'data>>(
     let table = sections.symbols(endian, data, elf::SHT_SYMTAB)?;
     let mut symbols = Vec::new();
     for symbol in table.iter() {
-        let Some(section) = table.symbol_section(endian, symbol, object::SymbolIndex(0)).unwrap_or(None) else { continue };
+        let Some(section) = table
+            .symbol_section(endian, symbol, object::SymbolIndex(0))
+            .unwrap_or(None)
+        else {
+            continue;
+        };
         let section = sections.section(section)?;
         if section.sh_flags(endian).0 & elf::SHF_ALLOC.0 == 0 || !is_wanted(symbol) {
             continue;
         }
         let name = symbol.name(endian, table.strings())?;
-        let address = symbol.st_value(endian).checked_sub(base).and_then(|address| u32::try_from(address).ok());
-        let Some(address) = address.filter(|_| !name.is_empty()) else { continue };
+        let address = symbol
+            .st_value(endian)
+            .checked_sub(base)
+            .and_then(|address| u32::try_from(address).ok());
+        let Some(address) = address.filter(|_| !name.is_empty()) else {
+            continue;
+        };
         let own = name.strip_prefix(PREFIX.as_bytes());
         let mut flags = 0;
         if symbol.st_type() == elf::STT_FUNC {

@@ -70,17 +70,22 @@ impl Index {
     /// [`Error::Io`]; [`Error::Object`] naming the part that is damaged.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-        Self::new(bytes).map_err(|error| Error::Object {
+        Self::from_bytes(bytes).map_err(|error| Error::Object {
             file: path.display().to_string(),
             reason: format!("{}; build the image again", describe(error)),
         })
     }
 
-    fn new(bytes: Vec<u8>) -> std::result::Result<Self, IndexError> {
+    /// Checks the bytes of an index.
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> std::result::Result<Self, IndexError> {
         let bytes: Arc<[u8]> = bytes.into();
         let build_id = build_id(&bytes).to_vec();
         let reader = core_symbols::Index::open(Box::new(Memory(Arc::clone(&bytes))), &build_id)?;
-        let mut index = Self { bytes, reader, symbols: Vec::new() };
+        let mut index = Self {
+            bytes,
+            reader,
+            symbols: Vec::new(),
+        };
         let first = format::u32_at(&index.bytes, header::SYMBOLS);
         for number in 0..format::u32_at(&index.bytes, header::SYMBOLS + 4) {
             let block = block(&index.bytes, first.saturating_add(number))?;
@@ -142,17 +147,27 @@ impl Index {
 }
 
 fn build_id(bytes: &[u8]) -> &[u8] {
-    let len = bytes.get(header::BUILD_ID_LEN).map_or(0, |&len| usize::from(len).min(header::MAX_BUILD_ID));
-    bytes.get(header::BUILD_ID..header::BUILD_ID + len).unwrap_or(&[])
+    let len = bytes
+        .get(header::BUILD_ID_LEN)
+        .map_or(0, |&len| usize::from(len).min(header::MAX_BUILD_ID));
+    bytes
+        .get(header::BUILD_ID..header::BUILD_ID + len)
+        .unwrap_or(&[])
 }
 
 /// A checked block of the index.
 fn block(bytes: &[u8], number: u32) -> std::result::Result<&[u8], IndexError> {
     use uio_console::record::Part;
     let from = number as usize * BLOCK;
-    let block = bytes.get(from..from + BLOCK).ok_or(IndexError::Damaged(Part::Length))?;
+    let block = bytes
+        .get(from..from + BLOCK)
+        .ok_or(IndexError::Damaged(Part::Length))?;
     let sum = format::checksum(format::u64_at(bytes, BODY), number, &block[..BODY]);
-    if sum == format::u64_at(block, BODY) { Ok(&block[..BODY]) } else { Err(IndexError::Damaged(Part::Checksum)) }
+    if sum == format::u64_at(block, BODY) {
+        Ok(&block[..BODY])
+    } else {
+        Err(IndexError::Damaged(Part::Checksum))
+    }
 }
 
 fn symbol_at(block: &[u8], slot: usize) -> std::result::Result<Symbol, IndexError> {
@@ -160,7 +175,9 @@ fn symbol_at(block: &[u8], slot: usize) -> std::result::Result<Symbol, IndexErro
     let at = SYMBOL_HEAD + slot * SYMBOL_ENTRY;
     let entry = block.get(at..at + SYMBOL_ENTRY).ok_or(damaged)?;
     let from = usize::from(format::u16_at(entry, 8));
-    let name = block.get(from..from + usize::from(format::u16_at(entry, 10))).ok_or(damaged)?;
+    let name = block
+        .get(from..from + usize::from(format::u16_at(entry, 10)))
+        .ok_or(damaged)?;
     Ok(core_symbols::Symbol {
         name,
         address: format::u32_at(entry, 0),
@@ -171,7 +188,10 @@ fn symbol_at(block: &[u8], slot: usize) -> std::result::Result<Symbol, IndexErro
 }
 
 fn damaged(error: IndexError) -> Error {
-    Error::Object { file: "symbol index".into(), reason: describe(error) }
+    Error::Object {
+        file: "symbol index".into(),
+        reason: describe(error),
+    }
 }
 
 fn describe(error: IndexError) -> String {
@@ -195,7 +215,10 @@ struct Memory(Arc<[u8]>);
 
 impl File for Memory {
     fn read_at(&mut self, offset: u64, out: &mut [u8]) -> std::result::Result<usize, files::Error> {
-        let rest = usize::try_from(offset).ok().and_then(|offset| self.0.get(offset..)).unwrap_or(&[]);
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| self.0.get(offset..))
+            .unwrap_or(&[]);
         let count = rest.len().min(out.len());
         out[..count].copy_from_slice(&rest[..count]);
         Ok(count)

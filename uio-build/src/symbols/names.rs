@@ -29,7 +29,11 @@ struct Meaning {
 pub fn resolve(symbols: &[Raw]) -> Names {
     let mut meanings: HashMap<Vec<u8>, Meaning> = HashMap::new();
     let mut claim = |name: Vec<u8>, rank: u8, symbol: usize| {
-        let new = Meaning { rank, symbol, ambiguous: false };
+        let new = Meaning {
+            rank,
+            symbol,
+            ambiguous: false,
+        };
         match meanings.entry(name) {
             std::collections::hash_map::Entry::Vacant(entry) => {
                 entry.insert(new);
@@ -38,7 +42,8 @@ pub fn resolve(symbols: &[Raw]) -> Names {
                 let old = entry.get_mut();
                 if rank < old.rank {
                     *old = new;
-                } else if rank == old.rank && symbols[old.symbol].address != symbols[symbol].address {
+                } else if rank == old.rank && symbols[old.symbol].address != symbols[symbol].address
+                {
                     old.ambiguous = true;
                 }
             }
@@ -50,7 +55,10 @@ pub fn resolve(symbols: &[Raw]) -> Names {
             (false, false) => 1,
             (true, _) => 2,
         };
-        let names = [Some(symbol.name.clone()), path(&symbol.name).map(String::into_bytes)];
+        let names = [
+            Some(symbol.name.clone()),
+            path(&symbol.name).map(String::into_bytes),
+        ];
         for (name, penalty) in names.into_iter().zip([0, 3]) {
             let Some(name) = name else { continue };
             if symbol.flags & KERNEL != 0 {

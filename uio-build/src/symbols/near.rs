@@ -10,7 +10,9 @@ pub fn distance(a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
     for (row, &x) in a.iter().enumerate() {
         let mut this = vec![row + 1];
         for (column, &y) in b.iter().enumerate() {
-            let mut best = (last[column] + usize::from(x != y)).min(last[column + 1] + 1).min(this[column] + 1);
+            let mut best = (last[column] + usize::from(x != y))
+                .min(last[column + 1] + 1)
+                .min(this[column] + 1);
             if row > 0 && column > 0 && x == b[column - 1] && a[row - 1] == y {
                 best = best.min(before[column - 1] + 1);
             }

@@ -1,7 +1,8 @@
 //! From symbols to the blocks of an index.
 
 use uio_core::program::symbols::format::{
-    self, BLOCK, BODY, FENCES, MAX_NAME, NAME_ENTRIES, NO_HASH, SLOT_BITS, SYMBOL_ENTRY, SYMBOL_HEAD, header,
+    self, BLOCK, BODY, FENCES, MAX_NAME, NAME_ENTRIES, NO_HASH, SLOT_BITS, SYMBOL_ENTRY,
+    SYMBOL_HEAD, header,
 };
 
 use super::Summary;
@@ -19,12 +20,17 @@ struct SymbolBlock {
 
 impl SymbolBlock {
     fn new() -> Self {
-        Self { block: [0; BLOCK], count: 0, names_at: BODY }
+        Self {
+            block: [0; BLOCK],
+            count: 0,
+            names_at: BODY,
+        }
     }
 
     /// Whether one more symbol with a name of that length fits.
     fn has_room(&self, name: usize) -> bool {
-        SYMBOL_HEAD + (self.count + 1) * SYMBOL_ENTRY + name <= self.names_at && self.count < 1 << SLOT_BITS
+        SYMBOL_HEAD + (self.count + 1) * SYMBOL_ENTRY + name <= self.names_at
+            && self.count < 1 << SLOT_BITS
     }
 
     fn push(&mut self, name: &[u8], address: u32, size: u32, flags: u8) {
@@ -34,7 +40,11 @@ impl SymbolBlock {
         put(&mut self.block, at, &address.to_le_bytes());
         put(&mut self.block, at + 4, &size.to_le_bytes());
         // Both fit: a block has 2048 bytes.
-        put(&mut self.block, at + 8, &(self.names_at as u16).to_le_bytes());
+        put(
+            &mut self.block,
+            at + 8,
+            &(self.names_at as u16).to_le_bytes(),
+        );
         put(&mut self.block, at + 10, &(name.len() as u16).to_le_bytes());
         self.block[at + 12] = flags;
         self.count += 1;
@@ -61,7 +71,11 @@ pub fn pack(image: &Image) -> (Vec<u8>, Summary) {
     put(&mut head, header::MAGIC, &format::MAGIC);
     put(&mut head, header::BLOCK, &(BLOCK as u32).to_le_bytes());
     put(&mut head, header::VERSION, &format::VERSION.to_le_bytes());
-    put(&mut head, header::LENGTH, &((blocks * BLOCK) as u64).to_le_bytes());
+    put(
+        &mut head,
+        header::LENGTH,
+        &((blocks * BLOCK) as u64).to_le_bytes(),
+    );
     put(&mut head, header::SEED, &seed.to_le_bytes());
     let tables = [
         (header::NAMES, names_at, name_blocks.len()),
@@ -72,8 +86,16 @@ pub fn pack(image: &Image) -> (Vec<u8>, Summary) {
         put(&mut head, at, &(first as u32).to_le_bytes());
         put(&mut head, at + 4, &(count as u32).to_le_bytes());
     }
-    put(&mut head, header::NAME_COUNT, &(names.len() as u32).to_le_bytes());
-    put(&mut head, header::SYMBOL_COUNT, &(image.symbols.len() as u32).to_le_bytes());
+    put(
+        &mut head,
+        header::NAME_COUNT,
+        &(names.len() as u32).to_le_bytes(),
+    );
+    put(
+        &mut head,
+        header::SYMBOL_COUNT,
+        &(image.symbols.len() as u32).to_le_bytes(),
+    );
     head[header::BUILD_ID_LEN] = image.build_id.len() as u8;
     put(&mut head, header::BUILD_ID, &image.build_id);
     head[header::TOP..BODY].fill(0xff);
@@ -83,7 +105,10 @@ pub fn pack(image: &Image) -> (Vec<u8>, Summary) {
 
     let mut bytes = Vec::with_capacity(blocks * BLOCK);
     let mut id = 0;
-    let body = name_blocks.iter().chain(&symbol_blocks).chain(&fence_blocks);
+    let body = name_blocks
+        .iter()
+        .chain(&symbol_blocks)
+        .chain(&fence_blocks);
     for (number, block) in std::iter::once(&head).chain(body).enumerate() {
         let sum = format::checksum(id, number as u32, &block[..BODY]);
         bytes.extend_from_slice(&block[..BODY]);
@@ -109,7 +134,10 @@ fn pack_symbols(image: &Image, names: &names::Names) -> (Vec<Block>, Vec<u32>, V
     for (index, symbol) in image.symbols.iter().enumerate() {
         let mut name = names::shown(names, &image.symbols, index);
         name.truncate(MAX_NAME);
-        if !blocks.last().is_some_and(|block| block.has_room(name.len())) {
+        if !blocks
+            .last()
+            .is_some_and(|block| block.has_room(name.len()))
+        {
             blocks.push(SymbolBlock::new());
             firsts.push(symbol.address);
         }
@@ -119,7 +147,11 @@ fn pack_symbols(image: &Image, names: &names::Names) -> (Vec<Block>, Vec<u32>, V
             block.push(&name, symbol.address, symbol.size, symbol.flags);
         }
     }
-    (blocks.into_iter().map(|block| block.block).collect(), firsts, references)
+    (
+        blocks.into_iter().map(|block| block.block).collect(),
+        firsts,
+        references,
+    )
 }
 
 /// A seed with which no two names have the same hash, and the name blocks for it.
@@ -127,7 +159,13 @@ fn pack_names(image: &Image, names: &names::Names, references: &[u32]) -> (u64, 
     for seed in 0.. {
         let mut entries: Vec<NameEntry> = names
             .iter()
-            .map(|(name, &symbol)| (format::hash(seed, name), image.symbols[symbol].address, references[symbol]))
+            .map(|(name, &symbol)| {
+                (
+                    format::hash(seed, name),
+                    image.symbols[symbol].address,
+                    references[symbol],
+                )
+            })
             .collect();
         entries.sort_unstable();
         let collide = entries.windows(2).any(|pair| pair[0].0 == pair[1].0);
