@@ -71,10 +71,15 @@ pub struct Summary {
 /// words; [`Error::Io`].
 pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Summary> {
     if sources.is_empty() {
-        return Err(Error::App("no source file was given; `uio cc hello.c -o hello.o`".into()));
+        return Err(Error::App(
+            "no source file was given; `uio cc hello.c -o hello.o`".into(),
+        ));
     }
     if let Some(missing) = sources.iter().find(|source| !source.is_file()) {
-        return Err(Error::App(format!("{}: there is no such file", missing.display())));
+        return Err(Error::App(format!(
+            "{}: there is no such file",
+            missing.display()
+        )));
     }
     let compiler = find_compiler(options.compiler.as_deref())?;
     let room = Room::new()?;
@@ -92,7 +97,14 @@ pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Sum
         if is_cxx(source) {
             compile.args(CXX_FLAGS);
         }
-        compile.arg("-I").arg(&room.0).args(&options.flags).arg("-c").arg(source).arg("-o").arg(&object);
+        compile
+            .arg("-I")
+            .arg(&room.0)
+            .args(&options.flags)
+            .arg("-c")
+            .arg(source)
+            .arg("-o")
+            .arg(&object);
         warnings += &run(&mut compile)?;
         objects.push(object);
     }
@@ -101,11 +113,18 @@ pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Sum
         std::fs::copy(one, &new).map_err(|error| Error::io(one, error))?;
     } else {
         let mut link = Command::new(&compiler);
-        link.args(["-nostdlib", "-r", "-o"]).arg(&new).args(&objects);
+        link.args(["-nostdlib", "-r", "-o"])
+            .arg(&new)
+            .args(&objects);
         warnings += &run(&mut link)?;
     }
     let bytes = std::fs::copy(&new, out).map_err(|error| Error::io(out, error))?;
-    Ok(Summary { compiler, object: out.to_owned(), bytes, warnings })
+    Ok(Summary {
+        compiler,
+        object: out.to_owned(),
+        bytes,
+        warnings,
+    })
 }
 
 /// The compiler to use.
@@ -114,7 +133,10 @@ fn find_compiler(asked: Option<&OsStr>) -> Result<OsString> {
         return if works(asked) {
             Ok(asked.to_owned())
         } else {
-            Err(Error::App(format!("the compiler `{}` does not start; is it installed?", asked.to_string_lossy())))
+            Err(Error::App(format!(
+                "the compiler `{}` does not start; is it installed?",
+                asked.to_string_lossy()
+            )))
         };
     }
     let environment = std::env::var_os("CC").filter(|cc| !cc.is_empty());
@@ -135,14 +157,18 @@ fn works(compiler: &OsStr) -> bool {
 }
 
 fn is_cxx(source: &Path) -> bool {
-    source.extension().and_then(OsStr::to_str).is_some_and(|extension| matches!(extension, "cc" | "cpp" | "cxx" | "C"))
+    source
+        .extension()
+        .and_then(OsStr::to_str)
+        .is_some_and(|extension| matches!(extension, "cc" | "cpp" | "cxx" | "C"))
 }
 
 /// Runs a compiler; returns what it wrote to its standard error.
 fn run(compiler: &mut Command) -> Result<String> {
-    let output = compiler
-        .output()
-        .map_err(|source| Error::Spawn { command: command::display(compiler), source })?;
+    let output = compiler.output().map_err(|source| Error::Spawn {
+        command: command::display(compiler),
+        source,
+    })?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.success() {
         return Ok(words);
@@ -160,14 +186,18 @@ struct Room(PathBuf);
 impl Room {
     fn new() -> Result<Self> {
         for attempt in 0..1000u32 {
-            let path = std::env::temp_dir().join(format!("uio-cc-{}-{attempt}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("uio-cc-{}-{attempt}", std::process::id()));
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io(path, error)),
             }
         }
-        Err(Error::App(format!("no directory can be made in {}", std::env::temp_dir().display())))
+        Err(Error::App(format!(
+            "no directory can be made in {}",
+            std::env::temp_dir().display()
+        )))
     }
 }
 

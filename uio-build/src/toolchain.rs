@@ -187,7 +187,7 @@ impl Toolchain {
                         bootstrap,
                     });
                 }
-                Err(lack) => looked.push(format!("  {}: {lack}", rustc.display())),
+                Err(lack) => looked.push(format!("  {}: {lack}", cargo.display())),
             }
         }
         Err(Error::NoToolchain {
@@ -211,11 +211,11 @@ impl Toolchain {
 ///
 /// Returns the version and whether it needs `RUSTC_BOOTSTRAP`, or what it lacks.
 fn probe(cargo: &Path, rustc: &Path) -> Result<(String, bool), String> {
-    if !rustc.is_file() {
+    if !cargo.is_file() {
         return Err("not there".into());
     }
-    if !cargo.is_file() {
-        return Err("no cargo beside it".into());
+    if !rustc.is_file() {
+        return Err("no rustc beside it".into());
     }
     let ask = |args: &[&str]| {
         let mut ask = Command::new(rustc);

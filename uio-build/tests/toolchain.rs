@@ -174,7 +174,7 @@ fn nothing_suitable_says_what_each_place_lacks_and_what_to_install() {
     install(&root.join("usr"), "1.63.0", true);
     let error = Toolchain::find_in(&places(&root)).unwrap_err().to_string();
     for part in [
-        "nightly/bin/rustc: no library source",
+        "nightly/bin/cargo: no library source",
         "rustc 1.63.0 is too old",
         "apt install rustc-web cargo-web libstd-rust-web-dev rust-web-src lld",
         "rustup component add rust-src --toolchain nightly",

@@ -181,3 +181,80 @@ fn git(dir: &Path, args: &[&str]) -> Result<String> {
         .args(args);
     Ok(String::from_utf8_lossy(&capture(&mut git)?).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "Description: d\nOrigin: vendor\nLast-Update: 2001-01-01\n";
+
+    /// An empty project with an empty series, and a repository with a pristine file.
+    fn project(name: &str) -> (std::path::PathBuf, std::path::PathBuf, Tree) {
+        let root = std::env::temp_dir().join(format!("xtask-{}-{name}", std::process::id()));
+        let patches = root
+            .join("patches")
+            .join(format!("{}-{}", source::PACKAGE, source::VERSION));
+        fs::create_dir_all(&patches).unwrap();
+        fs::write(patches.join("series"), "0009-gone.patch\n").unwrap();
+        fs::write(
+            patches.join("0009-gone.patch"),
+            "--- a/a.rs\n+++ b/a.rs\n@@ -1 +1 @@\n-x\n+y\n",
+        )
+        .unwrap();
+        let dir = root.join("tree");
+        fs::create_dir_all(&dir).unwrap();
+        git(&dir, &["init", "--quiet"]).unwrap();
+        let mut tree = Tree::default();
+        tree.insert("a.rs", "one\ntwo\nthree\n");
+        commit(&dir, &tree, PRISTINE, "").unwrap();
+        (root, dir, tree)
+    }
+
+    #[test]
+    fn commits_become_patches_that_give_the_commits_again() {
+        let (root, dir, pristine) = project("round-trip");
+        let mut tree = pristine.clone();
+        tree.insert("a.rs", "one\n2\nthree\n");
+        commit(&dir, &tree, "0001-two.patch", HEADER).unwrap();
+        tree.insert("a.rs", "one\n2\n3\n");
+        commit(&dir, &tree, "0002-three.patch", HEADER).unwrap();
+        refresh(&root, &dir).unwrap();
+
+        let series = Series::of_project(&root).unwrap();
+        let names: Vec<_> = series
+            .patches()
+            .iter()
+            .map(|patch| patch.name.as_str())
+            .collect();
+        assert_eq!(names, ["0001-two.patch", "0002-three.patch"]);
+        assert!(!series.dir().join("0009-gone.patch").exists());
+        let mut again = pristine;
+        series.apply(&mut again).unwrap();
+        assert_eq!(again, tree);
+        let date = series.patches()[0].field("Last-Update").unwrap();
+        assert_ne!(date, "2001-01-01");
+
+        // Only the date would differ: the file stays.
+        let path = series.dir().join("0001-two.patch");
+        let dated = fs::read_to_string(&path)
+            .unwrap()
+            .replace(&date, "2002-02-02");
+        fs::write(&path, &dated).unwrap();
+        refresh(&root, &dir).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), dated);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn foreign_and_dirty_repositories_are_refused() {
+        let (root, dir, mut tree) = project("refused");
+        tree.insert("a.rs", "changed\n");
+        tree.write(&dir).unwrap();
+        let dirty = refresh(&root, &dir).unwrap_err().to_string();
+        assert!(dirty.contains("not committed"), "{dirty}");
+        commit(&dir, &tree, "fix something", "").unwrap();
+        let subject = refresh(&root, &dir).unwrap_err().to_string();
+        assert!(subject.contains("`fix something`"), "{subject}");
+        fs::remove_dir_all(root).unwrap();
+    }
+}
