@@ -65,6 +65,14 @@ pub enum Command {
     Stop(StopArgs),
     /// Run one command in a guest; the exit status is the command's.
     Exec(ExecArgs),
+    /// Work in a guest interactively; with a script on standard input, run it.
+    Shell(ShellArgs),
+    /// Build a Hermit application and its symbol index.
+    Build(BuildArgs),
+    /// Compile C or C++ sources to a program that `run` loads in a guest.
+    Cc(CcArgs),
+    /// Say what is missing to build and run, and what mends it.
+    Doctor,
     /// Serve a VM in the background.
     #[command(hide = true)]
     Broker(BrokerArgs),
@@ -173,6 +181,62 @@ pub struct ExecArgs {
     /// The command and its arguments; `help` lists the commands that the guest has.
     #[arg(last = true, required = true)]
     pub argv: Vec<std::ffi::OsString>,
+}
+
+/// `uio shell`
+#[derive(Debug, Args)]
+pub struct ShellArgs {
+    /// The VM.
+    pub name: Option<String>,
+}
+
+/// `uio build`
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// Directory of the application's package.
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Binary to build, when the package has several.
+    #[arg(long)]
+    pub bin: Option<String>,
+    /// Features of the application, separated by commas; may be repeated.
+    #[arg(short = 'F', long, value_delimiter = ',')]
+    pub features: Vec<String>,
+    /// Switch the application's default features off.
+    #[arg(long)]
+    pub no_default_features: bool,
+    /// Build without optimisation.
+    #[arg(long, conflicts_with_all = ["release", "profile"])]
+    pub debug: bool,
+    /// Build with optimisation; this is the default.
+    #[arg(long, conflicts_with = "profile")]
+    pub release: bool,
+    /// Profile of the application's `Cargo.toml`.
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// Directory for everything that is built.
+    #[arg(long, value_name = "DIR")]
+    pub target_dir: Option<PathBuf>,
+    /// Take the lock file as it is.
+    #[arg(long)]
+    pub locked: bool,
+}
+
+/// `uio cc`
+#[derive(Debug, Args)]
+pub struct CcArgs {
+    /// Sources: C (`.c`), C++ (`.cc`, `.cpp`, `.cxx`), objects (`.o`).
+    #[arg(required = true)]
+    pub sources: Vec<PathBuf>,
+    /// The object to make; by default the first source's name with `.o`, in this directory.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Compiler; by default `$CC`, else gcc, clang or cc.
+    #[arg(long)]
+    pub compiler: Option<std::ffi::OsString>,
+    /// More flags for the compiler.
+    #[arg(last = true)]
+    pub flags: Vec<std::ffi::OsString>,
 }
 
 /// `uio broker`

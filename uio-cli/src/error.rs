@@ -85,6 +85,9 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// A build failed.
+    #[error("{0}")]
+    Build(#[from] uio_build::Error),
     /// Something else failed; the text says what and what to do.
     #[error("{0}")]
     Failed(String),
@@ -115,9 +118,11 @@ impl Error {
             | Self::StartFailed(_)
             | Self::Closed(_)
             | Self::Protocol(_) => exit::NO_ANSWER,
-            Self::NameTaken(_) | Self::NotPrivate { .. } | Self::Io { .. } | Self::Failed(_) => {
-                exit::FAILURE
-            }
+            Self::NameTaken(_)
+            | Self::NotPrivate { .. }
+            | Self::Io { .. }
+            | Self::Build(_)
+            | Self::Failed(_) => exit::FAILURE,
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod dirs;
 pub mod entry;
 pub mod error;
 pub mod render;
+pub mod shell;
 pub mod signals;
 pub mod vmm;
 

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
+use super::symbols::HostSymbols;
 use super::{ANSWER_TIME, with_output};
 use crate::cli::ExecArgs;
 use crate::client::Client;
@@ -25,13 +26,14 @@ pub const INTERRUPTED: u8 = 130;
 /// # Errors
 /// [`Error::NoVm`] and its kin, [`Error::VmEnded`], [`Error::NoAnswer`].
 pub fn run(args: ExecArgs, format: Format) -> Result<u8> {
-    let mut client = match &args.replay {
-        Some(path) => replayed(path)?,
+    let (mut client, index) = match &args.replay {
+        Some(path) => (replayed(path)?, None),
         None => {
             let entry = Registry::open()?.find(args.name.as_deref())?;
-            Client::connect(&entry, ANSWER_TIME)?
+            (Client::connect(&entry, ANSWER_TIME)?, entry.symbols)
         }
     };
+    let symbols = HostSymbols::new(index, &client.guest().build_id);
     if let Some(path) = &args.record {
         client.record(Recorder::create(path)?);
     }
@@ -44,7 +46,7 @@ pub fn run(args: ExecArgs, format: Format) -> Result<u8> {
         interrupts: Some(&mut interrupts),
         timeout: args.timeout,
     };
-    let ending = execute(&mut client, &argv, with, format)?;
+    let ending = execute(&mut client, &argv, with, format, &symbols)?;
     Ok(exit_code(ending))
 }
 
@@ -57,9 +59,12 @@ pub(crate) fn execute(
     argv: &[Vec<u8>],
     with: Drive<'_>,
     format: Format,
+    symbols: &HostSymbols,
 ) -> Result<Ending> {
+    let near = |name: &[u8]| symbols.near(name);
     with_output(format, |output| {
         let mut renderer = Renderer::new(output, argv);
+        renderer.near_matches(&near);
         let ending = drive(client, argv, with, &mut |message| renderer.message(message));
         let status = match &ending {
             Ok(Ending::Status(status)) => *status,

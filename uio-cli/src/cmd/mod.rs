@@ -1,13 +1,19 @@
 //! The commands of `uio`, one a file.
 
 pub mod broker;
+pub mod build;
+pub mod cc;
+pub mod doctor;
 pub mod exec;
 pub mod guest_commands;
 pub mod list;
 pub mod loader;
 pub mod logs;
+pub mod progress;
 pub mod run;
+pub mod shell;
 pub mod stop;
+pub mod symbols;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -31,6 +37,10 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Logs(args) => logs::run(&args),
         Command::Stop(args) => stop::run(&args, format),
         Command::Exec(args) => exec::run(args, format),
+        Command::Shell(args) => shell::run(&args, format),
+        Command::Build(args) => build::run(args, format),
+        Command::Cc(args) => cc::run(args, format),
+        Command::Doctor => doctor::run(format),
         Command::Broker(args) => broker::run(&args),
     }
 }

@@ -167,9 +167,7 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
 
 /// The symbol index that `uio build` put beside an image.
 fn symbols_of(image: &Path) -> Option<PathBuf> {
-    let mut name = image.as_os_str().to_owned();
-    name.push(".sym");
-    [PathBuf::from(name), image.with_extension("sym")]
+    [super::build::index_of(image), image.with_extension("sym")]
         .into_iter()
         .find(|path| path.is_file())
 }
