@@ -14,9 +14,6 @@ use crate::{Error, Result, command, rename, source};
 /// The target the kernel is compiled for.
 pub const TARGET: &str = "x86_64-unknown-none";
 
-/// This project's crates inside the kernel. They are compiled for size: they wait for an operator, not for speed.
-const SMALL_CRATES: [&str; 4] = ["uio-core", "uio-console", "uio-9p", "virtio-drivers"];
-
 /// Changes whenever the same object files would give another library.
 const STAMP_VERSION: &str = "1";
 
@@ -59,11 +56,43 @@ pub struct Built {
 }
 
 impl Config<'_> {
-    fn uio(&self) -> bool {
-        self.features
+    /// The overlay's crates. They are compiled for size: they wait for an operator, not for speed.
+    fn small_crates(&self) -> Vec<String> {
+        if !self
+            .features
             .iter()
             .any(|feature| feature.starts_with("uio"))
+        {
+            return Vec::new();
+        }
+        let mut crates = own_crates(&self.root);
+        crates.push("virtio-drivers".into());
+        crates
     }
+}
+
+/// This project's crates inside the kernel, by name: those of the lock file that come from no registry.
+fn own_crates(root: &Path) -> Vec<String> {
+    let lock = Series::of_project(root).map(|series| series.lock_file());
+    let lock = lock
+        .ok()
+        .and_then(|lock| fs::read_to_string(lock).ok())
+        .unwrap_or_default();
+    let packages = lock
+        .split("[[package]]")
+        .skip(1)
+        .filter(|package| !package.contains("\nsource = "));
+    let names = packages.filter_map(|package| {
+        package
+            .trim_start()
+            .strip_prefix("name = \"")?
+            .split('"')
+            .next()
+    });
+    names
+        .filter(|name| *name != source::PACKAGE)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Brings `<work>/source` up to date: registry source, patches, overlay. Files that are right already stay untouched.
@@ -123,10 +152,9 @@ pub fn cargo(config: &Config<'_>, subcommand: &str, copy: &Path) -> Command {
     }
     if config.release {
         cargo.arg("--release");
-        for name in SMALL_CRATES.iter().filter(|_| config.uio()) {
-            cargo
-                .arg("--config")
-                .arg(format!("profile.release.package.{name}.opt-level=\"s\""));
+        for name in config.small_crates() {
+            cargo.arg("--config");
+            cargo.arg(format!("profile.release.package.{name}.opt-level=\"s\""));
         }
     }
     let mut flags = Vec::new();
@@ -272,13 +300,31 @@ fn stamp(library: &Path) -> Result<String> {
 pub fn inputs(root: &Path, uio: bool) -> Vec<PathBuf> {
     let mut inputs = vec![root.join("patches"), root.join("hermit/kernel-source")];
     if uio {
-        for name in SMALL_CRATES.iter().filter(|name| name.starts_with("uio-")) {
+        for name in own_crates(root) {
             inputs.extend([
-                root.join(name).join("src"),
-                root.join(name).join("Cargo.toml"),
+                root.join(&name).join("src"),
+                root.join(&name).join("Cargo.toml"),
             ]);
         }
         inputs.push(root.join("Cargo.toml"));
     }
     inputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_overlay_is_watched_only_when_it_is_on() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let console = root.join("uio-console").join("src");
+        assert!(inputs(root, true).contains(&console));
+        assert!(!inputs(root, false).contains(&console));
+        assert!(
+            own_crates(root)
+                .iter()
+                .all(|name| root.join(name).join("Cargo.toml").is_file())
+        );
+    }
 }
