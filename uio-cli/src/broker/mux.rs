@@ -11,7 +11,7 @@ use uio_console::record::Failure;
 use uio_console::{Error, FromGuest, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest};
 
 use super::guest::{ClientId, Request, Requests, Session, keep_hello, kept_hello};
-use super::queue::{About, Queue, cost};
+use super::queue::{About, Queue};
 
 /// Payload bytes of one request that are on their way to a client: at the guest's disposal, or
 /// waiting here.
@@ -22,7 +22,7 @@ pub const QUEUE_HIGH: usize = 64 * 1024;
 
 /// A client whose queue holds this many bytes is cut off. Only a guest that ignores the credits
 /// it was given can bring that about.
-pub const QUEUE_LIMIT: usize = 64 * 1024 * 1024;
+pub const QUEUE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// No client is read from while this many bytes wait for the guest.
 pub const GUEST_HIGH: usize = 64 * 1024;
@@ -138,11 +138,12 @@ impl Mux {
             bytes = &bytes[used..];
             let message = match item {
                 None => continue,
-                Some(Ok(payload)) => frame::decode_payload::<FromGuest<'_>>(payload),
+                Some(Ok(payload)) => frame::decode_payload::<FromGuest<'_>>(payload)
+                    .map(|message| (message, payload.len() as u64)),
                 Some(Err(e)) => Err(e),
             };
             match message {
-                Ok(message) => self.guest_message(&message),
+                Ok((message, cost)) => self.guest_message(&message, cost),
                 Err(_) => self.guest_is_garbled(),
             }
         }

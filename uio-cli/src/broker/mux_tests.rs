@@ -1,1 +1,574 @@
+use std::collections::VecDeque;
 
+use uio_console::record::Record;
+use uio_console::{Hello, MAX_DATA, MAX_FRAME, RequestId};
+
+use super::*;
+
+/// A mux between a scripted guest and any number of scripted clients.
+struct Bench {
+    mux: Mux,
+    guest_in: Deframer,
+}
+
+/// A message, in the form that `Debug` gives it.
+fn texts<F>(bytes: &[u8], deframer: &mut Deframer, mut text: F) -> VecDeque<String>
+where
+    F: FnMut(&[u8]) -> String,
+{
+    let mut rest = bytes;
+    let mut messages = VecDeque::new();
+    while !rest.is_empty() {
+        let (used, item) = deframer.next(rest);
+        rest = &rest[used..];
+        if let Some(payload) = item {
+            messages.push_back(text(payload.unwrap()));
+        }
+    }
+    messages
+}
+
+fn encode<T: serde::Serialize>(message: &T) -> Vec<u8> {
+    let mut bytes = vec![0; MAX_FRAME];
+    let len = frame::encode(message, &mut bytes).unwrap();
+    bytes.truncate(len);
+    bytes
+}
+
+fn hello() -> FromGuest<'static> {
+    FromGuest::Hello(Hello {
+        version: PROTOCOL_VERSION,
+        kernel: "0.11.0",
+        overlay: "0.1.0",
+        arch: "x86_64",
+        build_id: &[1, 2],
+        features: "uio",
+        isolation: "none",
+        commands: "ps ls",
+        share: "/uio",
+        max_requests: 3,
+    })
+}
+
+fn exec(id: u32, credit: u32) -> ToGuest<'static> {
+    ToGuest::Exec {
+        id: RequestId(id),
+        credit,
+        argv: b"ps\0",
+    }
+}
+
+fn stdout(id: u32, data: &[u8]) -> FromGuest<'_> {
+    let id = RequestId(id);
+    FromGuest::Stdout { id, data }
+}
+
+impl Bench {
+    /// A guest that has answered.
+    fn new() -> Self {
+        let mut bench = Self {
+            mux: Mux::new(),
+            guest_in: Deframer::new(),
+        };
+        assert_eq!(bench.to_guest(), ["Hello { version: 1 }"]);
+        bench.guest(&hello());
+        bench
+    }
+
+    /// A client whose session is open.
+    fn client(&mut self) -> ClientId {
+        let id = self.mux.connect();
+        self.send(
+            id,
+            &ToGuest::Hello {
+                version: PROTOCOL_VERSION,
+            },
+        );
+        assert!(self.to_client(id)[0].starts_with("Hello(Hello { version: 1"));
+        id
+    }
+
+    fn send(&mut self, client: ClientId, message: &ToGuest<'_>) {
+        self.mux.from_client(client, &encode(message));
+    }
+
+    fn guest(&mut self, message: &FromGuest<'_>) {
+        self.mux.from_guest(&encode(message));
+    }
+
+    /// What went to the guest since the last call.
+    fn to_guest(&mut self) -> VecDeque<String> {
+        let mut bytes = Vec::new();
+        while let [_, ..] = self.mux.guest_output() {
+            bytes.extend_from_slice(self.mux.guest_output());
+            self.mux.guest_sent(self.mux.guest_output().len());
+        }
+        texts(&bytes, &mut self.guest_in, |payload| {
+            format!(
+                "{:?}",
+                frame::decode_payload::<ToGuest<'_>>(payload).unwrap()
+            )
+        })
+    }
+
+    /// What went to a client since the last call.
+    fn to_client(&mut self, id: ClientId) -> VecDeque<String> {
+        let mut bytes = Vec::new();
+        while let [_, ..] = self.mux.client_output(id) {
+            bytes.extend_from_slice(self.mux.client_output(id));
+            self.mux.client_sent(id, self.mux.client_output(id).len());
+        }
+        texts(&bytes, &mut Deframer::new(), |payload| {
+            format!(
+                "{:?}",
+                frame::decode_payload::<FromGuest<'_>>(payload).unwrap()
+            )
+        })
+    }
+
+    /// What closed a client's session; nothing else was left for it.
+    fn closed(&mut self, id: ClientId) -> String {
+        assert!(self.mux.is_closing(id));
+        let last = self.to_client(id).pop_back().unwrap();
+        assert!(self.mux.is_done(id));
+        last
+    }
+
+    /// The guest still serves a client that connects now.
+    fn still_serves(&mut self) {
+        self.to_guest();
+        let client = self.client();
+        self.send(client, &exec(5, 1000));
+        let asked = self.to_guest().pop_back().unwrap();
+        let id: u32 = asked.split(['(', ')']).nth(1).unwrap().parse().unwrap();
+        self.guest(&stdout(id, b"alive"));
+        let status = 0;
+        self.guest(&FromGuest::Exit {
+            id: RequestId(id),
+            status,
+        });
+        assert_eq!(self.to_client(client).len(), 2);
+        self.mux.disconnect(client);
+    }
+}
+
+#[test]
+fn a_client_waits_until_the_guest_has_answered() {
+    let mut mux = Mux::new();
+    let client = mux.connect();
+    mux.from_client(
+        client,
+        &encode(&ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        }),
+    );
+    assert!(mux.client_output(client).is_empty());
+    mux.from_guest(b"boot noise\0");
+    mux.from_guest(&encode(&hello()));
+    assert!(!mux.client_output(client).is_empty());
+    assert!(mux.is_open());
+}
+
+#[test]
+fn two_clients_with_the_same_identifiers_do_not_meet() {
+    let mut bench = Bench::new();
+    let (a, b) = (bench.client(), bench.client());
+    bench.send(a, &exec(7, 1000));
+    bench.send(b, &exec(7, 1000));
+    let asked = bench.to_guest();
+    assert!(asked[0].contains("RequestId(0)") && asked[1].contains("RequestId(1)"));
+    bench.guest(&stdout(1, b"for b"));
+    bench.guest(&stdout(0, b"for a"));
+    let id = RequestId(0);
+    bench.guest(&FromGuest::Record {
+        id,
+        record: Record::Copied { bytes: 9 },
+    });
+    bench.guest(&FromGuest::Exit { id, status: 3 });
+    let to_a = bench.to_client(a);
+    assert_eq!(to_a.len(), 3);
+    assert!(to_a.iter().all(|message| message.contains("RequestId(7)")));
+    assert!(to_a[2].contains("status: 3"));
+    assert_eq!(bench.to_client(b).len(), 1);
+    // The identifier is free again once its end was read, for both sides.
+    bench.send(a, &exec(7, 1000));
+    assert!(bench.to_guest()[0].contains("RequestId(0)"));
+}
+
+#[test]
+fn messages_are_as_long_for_the_guest_as_for_the_client() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    bench.send(client, &exec(u32::MAX, 1 << 20));
+    let asked = bench.to_guest().pop_back().unwrap();
+    assert!(asked.contains("RequestId(268435456)"), "{asked}");
+    let id = RequestId(0x1000_0000);
+    let data = [1; MAX_PAYLOAD - 32];
+    let record = Record::Bytes {
+        at: u64::MAX,
+        data: &data,
+    };
+    bench.guest(&FromGuest::Record { id, record });
+    assert_eq!(bench.to_client(client).len(), 1);
+}
+
+#[test]
+fn a_client_that_never_reads_stalls_alone() {
+    let mut bench = Bench::new();
+    let (silent, other) = (bench.client(), bench.client());
+    bench.send(silent, &exec(1, u32::MAX));
+    let asked = bench.to_guest().pop_back().unwrap();
+    assert!(
+        asked.contains(&format!("credit: {WINDOW}")),
+        "no more than a window: {asked}"
+    );
+    let data = [0; MAX_DATA];
+    let frames = WINDOW as usize / (MAX_DATA + 4);
+    for _ in 0..frames {
+        bench.guest(&stdout(0, &data));
+    }
+    assert!(
+        bench.to_guest().is_empty(),
+        "nothing was read, so no credit is renewed"
+    );
+    assert!(!bench.mux.reads_from(silent));
+    assert!(bench.mux.reads_from(other));
+    bench.still_serves();
+    // Once it reads, its credit is renewed.
+    assert_eq!(bench.to_client(silent).len(), frames);
+    assert!(
+        bench
+            .to_guest()
+            .iter()
+            .any(|message| message.starts_with("Credit"))
+    );
+}
+
+#[test]
+fn credit_ends_at_what_the_client_gave_and_does_not_overflow() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    bench.send(client, &exec(1, 100));
+    assert!(bench.to_guest()[0].contains("credit: 100"));
+    bench.guest(&stdout(0, &[0; 80]));
+    bench.to_client(client);
+    assert!(bench.to_guest().is_empty());
+    let id = RequestId(1);
+    for _ in 0..3 {
+        bench.send(
+            client,
+            &ToGuest::Credit {
+                id,
+                bytes: u32::MAX,
+            },
+        );
+    }
+    let given: Vec<String> = bench.to_guest().into();
+    assert_eq!(given.len(), 1, "bounded by the window: {given:?}");
+    bench.still_serves();
+}
+
+#[test]
+fn a_client_that_vanishes_gets_its_requests_interrupted_and_drained() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    bench.send(client, &exec(1, 50));
+    bench.to_guest();
+    let half = &encode(&exec(2, 50))[..5];
+    bench.mux.from_client(client, half);
+    bench.mux.disconnect(client);
+    let told = bench.to_guest();
+    assert_eq!(told[0], "Interrupt { id: RequestId(0) }");
+    assert!(
+        told[1].starts_with("Credit"),
+        "so that it can end: {told:?}"
+    );
+    for _ in 0..100 {
+        bench.guest(&stdout(0, &[0; MAX_DATA]));
+    }
+    assert!(
+        bench
+            .to_guest()
+            .iter()
+            .all(|message| message.starts_with("Credit"))
+    );
+    assert_eq!(bench.mux.open_requests(), 1);
+    let id = RequestId(0);
+    bench.guest(&FromGuest::Exit { id, status: 130 });
+    assert_eq!(bench.mux.open_requests(), 0);
+    bench.still_serves();
+}
+
+#[test]
+fn bad_frames_end_the_session_and_never_reach_the_guest() {
+    let mut oversized = vec![7; 2 * MAX_FRAME];
+    oversized.push(0);
+    let truncated = [&encode(&exec(1, 1))[..4], &[0]].concat();
+    let unknown = encode(&200u8);
+    let wrong_side = encode(&hello());
+    let cases = [
+        (oversized, "Oversized"),
+        (truncated, "Malformed"),
+        (unknown, "Malformed"),
+        (wrong_side, "Malformed"),
+    ];
+    for (bytes, reason) in cases {
+        let mut bench = Bench::new();
+        let bystander = bench.client();
+        bench.send(bystander, &exec(1, 10));
+        let client = bench.client();
+        bench.to_guest();
+        bench.mux.from_client(client, &bytes);
+        assert!(bench.to_guest().is_empty(), "{reason}");
+        assert!(bench.closed(client).contains(reason), "{reason}");
+        assert!(!bench.mux.is_closing(bystander));
+        bench.still_serves();
+    }
+}
+
+#[test]
+fn random_bytes_never_reach_the_guest() {
+    let mut seed = 0x2545_f491u64;
+    let mut random = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let mut bench = Bench::new();
+    for _ in 0..300 {
+        let client = bench.client();
+        let noise: Vec<u8> = (0..random() % 600).map(|_| random() as u8).collect();
+        bench.mux.from_client(client, &noise);
+        for message in bench.to_guest() {
+            // The odds that noise makes a message are small; what it makes is one, not noise.
+            assert!(message.starts_with("Exec"), "{message}");
+        }
+        bench.mux.disconnect(client);
+        bench.to_guest();
+        let open: Vec<u32> = (0..8).collect();
+        for id in open {
+            bench.guest(&FromGuest::Exit {
+                id: RequestId(id),
+                status: 0,
+            });
+        }
+    }
+    bench.still_serves();
+}
+
+#[test]
+fn the_order_of_a_session_is_kept() {
+    let reasons: [(&[ToGuest<'_>], &str); 4] = [
+        (&[exec(1, 1)], "NoHello"),
+        (&[ToGuest::Hello { version: 99 }], "Version(1)"),
+        (
+            &[ToGuest::Hello { version: 1 }, exec(1, 1), exec(1, 1)],
+            "DuplicateId",
+        ),
+        (
+            &[
+                ToGuest::Hello { version: 1 },
+                exec(1, 1),
+                ToGuest::Stdin {
+                    id: RequestId(1),
+                    data: b"uninvited",
+                },
+            ],
+            "Overrun",
+        ),
+    ];
+    for (messages, reason) in reasons {
+        let mut bench = Bench::new();
+        let client = bench.mux.connect();
+        for message in messages {
+            bench.send(client, message);
+        }
+        assert!(bench.closed(client).contains(reason), "{reason}");
+        bench.still_serves();
+    }
+}
+
+#[test]
+fn standard_input_goes_as_far_as_its_credit() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    bench.send(client, &exec(9, 100));
+    bench.to_guest();
+    bench.guest(&FromGuest::Credit {
+        id: RequestId(0),
+        bytes: 4,
+    });
+    assert!(bench.to_client(client)[0].contains("id: RequestId(9), bytes: 4"));
+    let id = RequestId(9);
+    bench.send(client, &ToGuest::Stdin { id, data: b"four" });
+    bench.send(client, &ToGuest::StdinEnd { id });
+    bench.send(client, &ToGuest::StdinEnd { id });
+    bench.send(client, &ToGuest::Interrupt { id });
+    bench.send(client, &ToGuest::Interrupt { id });
+    let told = bench.to_guest();
+    assert_eq!(told.len(), 3, "{told:?}");
+    bench.send(client, &ToGuest::Stdin { id, data: b"" });
+    assert!(bench.closed(client).contains("Overrun"), "it had ended");
+}
+
+#[test]
+fn messages_for_a_request_that_has_ended_are_no_fault() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    bench.send(client, &exec(1, 100));
+    bench.to_guest();
+    let id = RequestId(0);
+    bench.guest(&FromGuest::Exit { id, status: 0 });
+    let id = RequestId(1);
+    for message in [
+        ToGuest::Interrupt { id },
+        ToGuest::Credit { id, bytes: 9 },
+        ToGuest::Stdin { id, data: b"late" },
+    ] {
+        bench.send(client, &message);
+    }
+    assert!(!bench.mux.is_closing(client));
+    assert!(bench.to_guest().is_empty());
+}
+
+#[test]
+fn no_client_has_more_requests_than_the_guest_takes() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    for id in 0..4 {
+        bench.send(client, &exec(id, 10));
+    }
+    assert_eq!(bench.to_guest().len(), 3);
+    let answers = bench.to_client(client);
+    assert!(answers[0].contains("Busy { max: 3 }"));
+    assert!(answers[1].contains("Exit { id: RequestId(3)"));
+}
+
+#[test]
+fn a_second_hello_begins_a_new_session() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    bench.send(client, &exec(1, 1000));
+    bench.guest(&stdout(0, b"old"));
+    bench.send(
+        client,
+        &ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        },
+    );
+    assert_eq!(bench.to_client(client).len(), 1, "the hello alone");
+    assert!(
+        bench
+            .to_guest()
+            .iter()
+            .any(|message| message.starts_with("Interrupt"))
+    );
+    bench.guest(&stdout(0, b"old"));
+    assert!(bench.to_client(client).is_empty());
+    bench.send(client, &exec(1, 10));
+    assert!(
+        bench
+            .to_guest()
+            .pop_back()
+            .unwrap()
+            .contains("Exec { id: RequestId(1)")
+    );
+}
+
+#[test]
+fn a_guest_that_sends_garbage_is_greeted_anew() {
+    for garbage in [&b"\x05abc\0"[..], &[3, 99, 99, 0]] {
+        let mut bench = Bench::new();
+        let client = bench.client();
+        bench.send(client, &exec(1, 1000));
+        bench.to_guest();
+        bench.mux.from_guest(garbage);
+        assert!(bench.closed(client).contains("Malformed"));
+        assert_eq!(bench.to_guest(), ["Hello { version: 1 }"]);
+        assert!(bench.mux.is_restarting());
+        // Frames of the old session that are still on their way mean nothing.
+        bench.guest(&stdout(0, b"old"));
+        bench.mux.from_guest(garbage);
+        let waiting = bench.mux.connect();
+        bench.send(
+            waiting,
+            &ToGuest::Hello {
+                version: PROTOCOL_VERSION,
+            },
+        );
+        assert!(bench.to_client(waiting).is_empty());
+        bench.guest(&hello());
+        assert_eq!(bench.to_client(waiting).len(), 1);
+        bench.still_serves();
+    }
+}
+
+#[test]
+fn a_hello_that_was_lost_is_said_again() {
+    let mut bench = Bench::new();
+    bench.mux.from_guest(&[3, 99, 99, 0]);
+    bench.to_guest();
+    bench.mux.greet_again();
+    assert_eq!(bench.to_guest(), ["Hello { version: 1 }"]);
+    bench.guest(&hello());
+    bench.still_serves();
+}
+
+#[test]
+fn a_guest_that_closes_or_restarts_the_session_ends_those_of_the_clients() {
+    let reason = CloseReason::Flooded;
+    for message in [FromGuest::Closed { reason }, hello()] {
+        let mut bench = Bench::new();
+        let client = bench.client();
+        bench.send(client, &exec(1, 1000));
+        bench.to_guest();
+        bench.guest(&message);
+        assert!(bench.closed(client).starts_with("Closed"));
+        bench.guest(&hello());
+        bench.still_serves();
+    }
+}
+
+#[test]
+fn a_guest_of_another_version_is_named_to_every_client() {
+    let mut mux = Mux::new();
+    let reason = CloseReason::Version(9);
+    let early = mux.connect();
+    mux.from_client(
+        early,
+        &encode(&ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        }),
+    );
+    mux.from_guest(&encode(&FromGuest::Closed { reason }));
+    let late = mux.connect();
+    mux.from_client(
+        late,
+        &encode(&ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        }),
+    );
+    let expected = encode(&FromGuest::Closed { reason });
+    assert_eq!(mux.client_output(early), expected);
+    assert_eq!(mux.client_output(late), expected);
+}
+
+#[test]
+fn a_guest_that_ignores_its_credit_costs_its_client_the_session() {
+    let mut bench = Bench::new();
+    let client = bench.client();
+    bench.send(client, &exec(1, 10));
+    bench.to_guest();
+    let data = [0; MAX_DATA];
+    for _ in 0..=QUEUE_LIMIT / MAX_DATA {
+        bench.guest(&stdout(0, &data));
+    }
+    assert!(bench.mux.is_closing(client));
+    assert!(
+        bench
+            .to_guest()
+            .iter()
+            .any(|message| message.starts_with("Interrupt"))
+    );
+}

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
+use uio_console::MAX_FRAME;
 use uio_console::frame;
-use uio_console::{MAX_FRAME, MAX_PAYLOAD};
 
 /// What a frame is about: lets the sender account for it when it has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,14 +134,6 @@ impl Queue {
             .sum::<usize>()
             - self.sent;
     }
-}
-
-/// Payload bytes that a message costs of its request's credit.
-#[must_use]
-pub fn cost<T: Serialize>(message: &T) -> u64 {
-    let mut payload = [0; MAX_PAYLOAD];
-    // A message that does not fit came in a frame of its own, so it is at most as long as one.
-    frame::encode_payload(message, &mut payload).unwrap_or(MAX_PAYLOAD) as u64
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
@@ -78,7 +79,12 @@ pub struct Server<'a> {
 
 struct Connection {
     stream: UnixStream,
+    /// Since when the session is over. What the client still sends is dropped, so that closing
+    /// the connection does not take the reason away from it (a socket that is closed with unread
+    /// bytes is reset).
     closing: Option<Instant>,
+    /// All that is left for the client was written, and that said.
+    finished: bool,
 }
 
 /// What a descriptor that `poll` reported belongs to.
@@ -218,7 +224,7 @@ impl<'a> Server<'a> {
         for (&id, connection) in &self.clients {
             // Without any flag, `poll` still reports that the client has gone.
             let flags = interest(
-                self.mux.reads_from(id),
+                self.mux.reads_from(id) || self.mux.is_closing(id),
                 !self.mux.client_output(id).is_empty(),
             );
             add(Source::Client(id), connection.stream.as_fd(), flags);
@@ -312,9 +318,12 @@ impl<'a> Server<'a> {
                 return;
             };
             if stream.set_nonblocking(true).is_ok() {
-                let closing = None;
-                self.clients
-                    .insert(self.mux.connect(), Connection { stream, closing });
+                let connection = Connection {
+                    stream,
+                    closing: None,
+                    finished: false,
+                };
+                self.clients.insert(self.mux.connect(), connection);
             }
         }
     }
@@ -323,7 +332,8 @@ impl<'a> Server<'a> {
         let Some(connection) = self.clients.get_mut(&id) else {
             return;
         };
-        if !self.mux.reads_from(id) {
+        let closing = self.mux.is_closing(id);
+        if !closing && !self.mux.reads_from(id) {
             // Nothing was to be read, so `poll` reported room, or that the client has gone.
             if hung_up(connection.stream.as_fd()) {
                 self.drop_client(id);
@@ -332,6 +342,7 @@ impl<'a> Server<'a> {
         }
         let mut buffer = [0; 8 * 1024];
         match read(&mut connection.stream, &mut buffer) {
+            Incoming::Bytes(_) if closing => {}
             Incoming::Bytes(count) => self.mux.from_client(id, &buffer[..count]),
             Incoming::Later => {}
             Incoming::End => self.drop_client(id),
@@ -363,12 +374,15 @@ impl<'a> Server<'a> {
     fn flush_clients(&mut self) {
         let ids: Vec<ClientId> = self.clients.keys().copied().collect();
         for id in ids {
-            if !self.flush_client(id) || self.mux.is_done(id) {
+            if !self.flush_client(id) {
                 self.drop_client(id);
             } else if self.mux.is_closing(id)
                 && let Some(connection) = self.clients.get_mut(&id)
             {
                 connection.closing.get_or_insert_with(Instant::now);
+                if self.mux.is_done(id) && !std::mem::replace(&mut connection.finished, true) {
+                    let _ = connection.stream.shutdown(Shutdown::Write);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use uio_console::Hello;
 use super::*;
 
 impl Mux {
-    pub(super) fn guest_message(&mut self, message: &FromGuest<'_>) {
+    pub(super) fn guest_message(&mut self, message: &FromGuest<'_>, cost: u64) {
         match *message {
             FromGuest::Hello(hello) => self.guest_hello(&hello),
             // Frames of an earlier session: the guest has not read our hello yet.
@@ -13,7 +13,7 @@ impl Mux {
             FromGuest::Stdout { id, .. }
             | FromGuest::Stderr { id, .. }
             | FromGuest::Record { id, .. }
-            | FromGuest::Failure { id, .. } => self.output(id.0, message),
+            | FromGuest::Failure { id, .. } => self.output(id.0, message, cost),
             FromGuest::Credit { id, bytes } => self.stdin_credit(id.0, bytes),
             FromGuest::Exit { id, status } => self.exit(id.0, status),
             FromGuest::Closed { reason } => self.guest_closed(reason),
@@ -112,11 +112,10 @@ impl Mux {
         }
     }
 
-    fn output(&mut self, id: u32, message: &FromGuest<'_>) {
+    fn output(&mut self, id: u32, message: &FromGuest<'_>, cost: u64) {
         let Some(request) = self.requests.get_mut(id).filter(|r| !r.ended) else {
             return;
         };
-        let cost = cost(message);
         request.granted = request.granted.saturating_sub(cost);
         let Some(owner) = request.owner else {
             return self.renew(id);
