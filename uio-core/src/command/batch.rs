@@ -17,7 +17,7 @@ pub(crate) type Add<'a> = dyn FnMut(&Record<'_>) -> bool + 'a;
 /// following ones to its second argument until that returns false.
 pub(crate) fn send_all(cx: &mut Context<'_>, list: &mut dyn FnMut(usize, &mut Add<'_>)) -> Outcome {
     let job = cx.job()?;
-    let Some(mut bytes) = buffer(BATCH) else {
+    let Ok(mut bytes) = buffer(BATCH) else {
         return cx.no_memory(BATCH as u64);
     };
     let mut sent = 0;

@@ -1,23 +1,25 @@
 //! What a command is, and what it sees of its request.
 
 pub(crate) mod batch;
+mod each;
 mod number;
-mod operands;
 mod options;
 mod path;
 pub(crate) mod transfer;
+
+use alloc::vec::Vec;
 
 use uio_console::RequestId;
 use uio_console::argv::Argv;
 use uio_console::record::{Failure, NO_ARG, Record, UsageProblem};
 
 use crate::engine::{Core, Job, System};
-use crate::files::{self, Files};
+use crate::files::{self, Files, Open};
 use crate::isolation::Isolation;
 
+pub(crate) use each::{Call, Trouble};
 pub(crate) use number::number;
-pub(crate) use operands::Operands;
-pub(crate) use options::{Item, Options};
+pub(crate) use options::{Flags, Options};
 pub(crate) use path::{absolute, join, last_component};
 
 /// A command of the guest. Each lives in a file of its own below `commands`.
@@ -135,6 +137,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Stop`]
+    #[inline(never)]
     pub fn record(&mut self, record: &Record<'_>) -> Result<(), Stop> {
         match &mut self.place {
             Place::Worker(worker) => Job::new(self.core, *worker).record(record),
@@ -148,6 +151,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Stop`]
+    #[inline(never)]
     pub fn failure(&mut self, failure: &Failure<'_>) -> Result<(), Stop> {
         match &mut self.place {
             Place::Worker(worker) => Job::new(self.core, *worker).failure(failure),
@@ -161,6 +165,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Stop`]
+    #[inline(never)]
     pub fn file_failure(&mut self, arg: u8, error: files::Error) -> Result<(), Stop> {
         self.failure(&match error {
             files::Error::Os(errno) => Failure::Os { arg, errno },
@@ -172,22 +177,26 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Stop`]
+    #[inline(never)]
     pub fn usage(&mut self, arg: u8, problem: UsageProblem) -> Outcome {
         self.failure(&Failure::Usage { arg, problem })?;
         Ok(USAGE)
     }
 
-    /// Refuses options other than those of `spec`, see [`Options`].
+    /// As [`Self::usage`], as the end of the command.
+    pub(crate) fn misused(&mut self, arg: u8, problem: UsageProblem) -> Stop {
+        match self.usage(arg, problem) {
+            Ok(status) => Stop::Status(status),
+            Err(stop) => stop,
+        }
+    }
+
+    /// Refuses options other than those of `spec`, see [`Context::options`].
     ///
     /// # Errors
     /// [`Stop`]
     pub(crate) fn check_options(&mut self, spec: &'static [u8]) -> Result<(), Stop> {
-        for item in Options::new(self.argv, spec) {
-            if let Item::Problem(problem, index) = item {
-                return Err(Stop::Status(self.usage(index, problem)?));
-            }
-        }
-        Ok(())
+        self.options(spec, 0, u8::MAX).map(|_| ())
     }
 
     /// Refuses options and operands.
@@ -195,13 +204,9 @@ impl<'a> Context<'a> {
     /// # Errors
     /// [`Stop`]
     pub(crate) fn no_operands(&mut self) -> Result<(), Stop> {
-        if self.argv.len() == 1 {
-            return Ok(());
-        }
-        self.check_options(b"")?;
-        match Options::operands(self.argv, b"").next() {
-            Some((_, index)) => Err(Stop::Status(self.usage(index, UsageProblem::Extra)?)),
-            None => Ok(()),
+        match self.argv.len() {
+            1 => Ok(()),
+            _ => self.options(b"", 0, 0).map(|_| ()),
         }
     }
 
@@ -209,6 +214,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Stop`]
+    #[inline(never)]
     pub fn no_memory(&mut self, bytes: u64) -> Outcome {
         self.failure(&Failure::NoMemory { bytes })?;
         Ok(FAILED)
@@ -218,6 +224,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Stop`]
+    #[inline(never)]
     pub fn stdout(&mut self, data: &[u8]) -> Result<(), Stop> {
         self.job()?.write_all(1, data)
     }
@@ -247,6 +254,7 @@ impl<'a> Context<'a> {
     ///
     /// # Errors
     /// [`Stop`]
+    #[inline(never)]
     pub fn check(&self) -> Result<(), Stop> {
         match self.place {
             Place::Worker(worker) if Job::new(self.core, worker).interrupted() => {
@@ -271,19 +279,41 @@ pub fn arg_index(index: usize) -> u8 {
     u8::try_from(index).unwrap_or(NO_ARG)
 }
 
-/// A zeroed buffer, if there is memory for it.
-#[must_use]
-pub(crate) fn buffer(len: usize) -> Option<alloc::vec::Vec<u8>> {
-    let mut bytes = alloc::vec::Vec::new();
-    bytes.try_reserve_exact(len).ok()?;
+/// How to open a file to read it.
+pub(crate) const READ: Open = Open {
+    read: true,
+    write: false,
+    create: None,
+    exclusive: false,
+    truncate: false,
+};
+
+/// Bytes of the first read of a file; most files are not longer.
+pub(crate) const FIRST_READ: usize = 4096;
+
+/// `ENOMEM` of Linux: out of memory.
+const ENOMEM: i32 = 12;
+
+/// A zeroed buffer.
+///
+/// # Errors
+/// `ENOMEM`
+#[inline(never)]
+pub(crate) fn buffer(len: usize) -> Result<Vec<u8>, files::Error> {
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(len).is_err() {
+        return Err(files::Error::Os(ENOMEM));
+    }
     bytes.resize(len, 0);
-    Some(bytes)
+    Ok(bytes)
 }
 
 /// A buffer for copying, as large as memory allows: 64, 16 or 4 KiB.
-#[must_use]
-pub(crate) fn copy_buffer() -> Option<alloc::vec::Vec<u8>> {
+///
+/// # Errors
+/// `ENOMEM`
+pub(crate) fn copy_buffer() -> Result<Vec<u8>, files::Error> {
     buffer(64 << 10)
-        .or_else(|| buffer(16 << 10))
-        .or_else(|| buffer(4 << 10))
+        .or_else(|_| buffer(16 << 10))
+        .or_else(|_| buffer(4 << 10))
 }

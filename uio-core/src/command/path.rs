@@ -53,7 +53,7 @@ pub(crate) fn absolute(files: &dyn Files, path: &[u8]) -> Result<Vec<u8>, Error>
     Ok(out)
 }
 
-/// The path of the file `name` in directory `directory`, which is absolute.
+/// The path of the file `name` in directory `directory`; the directory's own for no name.
 ///
 /// # Errors
 /// A path that is too long, no memory.
@@ -65,7 +65,7 @@ pub(crate) fn join(directory: &[u8], name: &[u8]) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
     out.try_reserve_exact(most).map_err(|_| Error::Os(ENOMEM))?;
     out.extend_from_slice(directory);
-    if !out.ends_with(b"/") {
+    if !name.is_empty() && !out.ends_with(b"/") {
         out.push(b'/');
     }
     out.extend_from_slice(name);

@@ -4,41 +4,26 @@ use alloc::vec::Vec;
 
 use uio_console::record::{Kind, Record, Stat};
 
-use super::{Context, Stop, buffer, copy_buffer, join};
+use super::{
+    Context, FAILED, FIRST_READ, Flags, Options, READ, Stop, Trouble, absolute, buffer,
+    copy_buffer, join, last_component,
+};
 use crate::files::{Error, File, Open};
 
 /// The deepest tree that is walked.
 const MAX_DEPTH: usize = 32;
 /// How many bytes are copied between two records of progress.
 const PROGRESS: u64 = 4 << 20;
-/// The first read of a file; most are not longer.
-const FIRST: usize = 4096;
 
 /// Linux error numbers.
-pub(crate) const EPERM: i32 = 1;
-pub(crate) const EIO: i32 = 5;
-pub(crate) const ENOMEM: i32 = 12;
-pub(crate) const EEXIST: i32 = 17;
-pub(crate) const EISDIR: i32 = 21;
-pub(crate) const EINVAL: i32 = 22;
-pub(crate) const ELOOP: i32 = 40;
-
-/// Why a transfer failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// At the source, or at what is removed.
-    Source(Error),
-    /// At the destination.
-    Target(Error),
-    /// The request ends.
-    Stop(Stop),
-}
-
-impl From<Stop> for Trouble {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
-    }
-}
+const EPERM: i32 = 1;
+const EIO: i32 = 5;
+const ENOMEM: i32 = 12;
+const EEXIST: i32 = 17;
+const EISDIR: i32 = 21;
+const ENOTDIR: i32 = 20;
+const EINVAL: i32 = 22;
+const ELOOP: i32 = 40;
 
 /// Bytes copied so far, and how many of them the host has heard of.
 #[derive(Default)]
@@ -71,9 +56,9 @@ pub(crate) fn copy(
     recursive: bool,
     progress: &mut Progress,
 ) -> Result<(), Trouble> {
-    let stat = cx.files().stat(from).map_err(Trouble::Source)?;
+    let stat = cx.files().stat(from)?;
     if stat.kind == Kind::Directory && !recursive {
-        return Err(Trouble::Source(Error::Os(EISDIR)));
+        return Err(Error::Os(EISDIR).into());
     }
     copy_below(cx, from, to, &stat, progress, MAX_DEPTH)
 }
@@ -90,19 +75,19 @@ fn copy_below(
         return copy_file(cx, from, to, stat, progress);
     }
     if depth == 0 {
-        return Err(Trouble::Source(Error::Os(ELOOP)));
+        return Err(Error::Os(ELOOP).into());
     }
     let files = cx.files();
     match files.mkdir(to, stat.mode & 0o777 | 0o700) {
         Ok(()) | Err(Error::Os(EEXIST)) => {}
         Err(error) => return Err(Trouble::Target(error)),
     }
-    let names = names(cx, from).map_err(Trouble::Source)?;
+    let names = names(cx, from)?;
     for (_, name) in Names(&names) {
         cx.check()?;
-        let from = join(from, name).map_err(Trouble::Source)?;
+        let from = join(from, name)?;
         let to = join(to, name).map_err(Trouble::Target)?;
-        let stat = files.stat(&from).map_err(Trouble::Source)?;
+        let stat = files.stat(&from)?;
         copy_below(cx, &from, &to, &stat, progress, depth - 1)?;
     }
     Ok(())
@@ -115,21 +100,16 @@ fn copy_file(
     stat: &Stat,
     progress: &mut Progress,
 ) -> Result<(), Trouble> {
-    let read = Open {
-        read: true,
-        ..Open::default()
-    };
     let write = Open {
         write: true,
         create: Some(stat.mode & 0o777),
         truncate: true,
         ..Open::default()
     };
-    let no_memory = Trouble::Target(Error::Os(ENOMEM));
-    let mut bytes = buffer(FIRST).ok_or(no_memory)?;
-    let mut source = cx.files().open(from, read).map_err(Trouble::Source)?;
+    let mut bytes = buffer(FIRST_READ)?;
+    let mut source = cx.files().open(from, READ)?;
     // The target is cut only after the source could be read.
-    let mut len = source.read_at(0, &mut bytes).map_err(Trouble::Source)?;
+    let mut len = source.read_at(0, &mut bytes)?;
     let mut target = cx.files().open(to, write).map_err(Trouble::Target)?;
     let mut offset = 0;
     while len != 0 {
@@ -138,12 +118,13 @@ fn copy_file(
         write_all(&mut *target, offset, data).map_err(Trouble::Target)?;
         progress.add(cx, data.len())?;
         offset += data.len() as u64;
-        if bytes.len() == FIRST && len == FIRST {
-            bytes = copy_buffer().ok_or(no_memory)?;
+        if bytes.len() == FIRST_READ
+            && len == FIRST_READ
+            && let Ok(larger) = copy_buffer()
+        {
+            bytes = larger;
         }
-        len = source
-            .read_at(offset, &mut bytes)
-            .map_err(Trouble::Source)?;
+        len = source.read_at(offset, &mut bytes)?;
     }
     Ok(())
 }
@@ -166,26 +147,26 @@ pub(crate) fn remove(cx: &mut Context<'_>, path: &[u8], recursive: bool) -> Resu
     let depth = if recursive { MAX_DEPTH } else { 0 };
     match cx.files().unlink(path) {
         Err(Error::Os(EISDIR | EPERM)) if recursive => remove_directory(cx, path, depth),
-        removed => removed.map_err(Trouble::Source),
+        removed => Ok(removed?),
     }
 }
 
 fn remove_directory(cx: &mut Context<'_>, path: &[u8], depth: usize) -> Result<(), Trouble> {
     if depth == 0 {
-        return Err(Trouble::Source(Error::Os(ELOOP)));
+        return Err(Error::Os(ELOOP).into());
     }
     let files = cx.files();
-    let names = names(cx, path).map_err(Trouble::Source)?;
+    let names = names(cx, path)?;
     for (directory, name) in Names(&names) {
         cx.check()?;
-        let path = join(path, name).map_err(Trouble::Source)?;
+        let path = join(path, name)?;
         if directory {
             remove_directory(cx, &path, depth - 1)?;
         } else {
-            files.unlink(&path).map_err(Trouble::Source)?;
+            files.unlink(&path)?;
         }
     }
-    files.rmdir(path).map_err(Trouble::Source)
+    Ok(files.rmdir(path)?)
 }
 
 /// The names in a directory, each after a byte that is 1 for a directory and followed by a zero.
@@ -222,32 +203,66 @@ impl<'a> Iterator for Names<'a> {
     }
 }
 
-/// Where `from` goes when it is copied or moved to `to`: into it if that is a directory.
-pub(crate) fn target(
-    cx: &Context<'_>,
-    from: &[u8],
-    to: &[u8],
+/// Where `cp` and `mv` put things.
+pub(crate) struct Target {
+    /// How many operands come before it.
+    pub(crate) sources: usize,
+    /// Index of its argument.
+    pub(crate) index: u8,
+    path: Vec<u8>,
+    /// It is a directory, which receives the sources.
     into: bool,
-) -> Result<Vec<u8>, Error> {
-    let name = match into {
-        true => super::last_component(from),
-        false => b"",
-    };
-    if into && name.is_empty() {
-        return Err(Error::Os(EINVAL));
+}
+
+impl Target {
+    /// The last operand, of at least two.
+    pub(crate) fn new(
+        cx: &mut Context<'_>,
+        spec: &'static [u8],
+        flags: Flags,
+    ) -> Result<Self, Stop> {
+        let sources = usize::from(flags.operands).saturating_sub(1);
+        let last = Options::operands(cx.argv(), spec).nth(sources);
+        let (given, index) = last.unwrap_or_default();
+        let mut refused = Error::Os(ENOTDIR);
+        match absolute(cx.files(), given) {
+            Ok(path) => {
+                let stat = cx.files().stat(&path);
+                let into = stat.is_ok_and(|stat| stat.kind == Kind::Directory);
+                if into || sources == 1 && !given.ends_with(b"/") {
+                    return Ok(Self {
+                        sources,
+                        index,
+                        path,
+                        into,
+                    });
+                }
+            }
+            Err(error) => refused = error,
+        }
+        cx.file_failure(index, refused)?;
+        Err(Stop::Status(FAILED))
     }
-    let mut path = if into {
-        join(to, name)?
-    } else {
-        join(b"", to)?
-    };
-    if !into {
-        path.drain(..path.len() - to.len());
+
+    /// The path of a source and of where it goes. It must go neither onto nor into itself.
+    #[inline(never)]
+    pub(crate) fn of(
+        &self,
+        cx: &Context<'_>,
+        source: &[u8],
+    ) -> Result<(Vec<u8>, Vec<u8>), Trouble> {
+        let from = cx.absolute(source)?;
+        let name = match self.into {
+            true => last_component(&from),
+            false => b"",
+        };
+        let to = join(&self.path, name).map_err(Trouble::Target)?;
+        let nameless = self.into && name.is_empty();
+        if nameless || inside(&from, &to) || same_file(cx, &from, &to) {
+            return Err(Trouble::Target(Error::Os(EINVAL)));
+        }
+        Ok((from, to))
     }
-    if same_file(cx, from, &path) || inside(from, &path) {
-        return Err(Error::Os(EINVAL));
-    }
-    Ok(path)
 }
 
 /// Whether `path` lies below the directory `directory`.

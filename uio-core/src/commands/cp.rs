@@ -6,8 +6,8 @@
 //! 18342 bytes copied
 //! ```
 
-use crate::command::transfer::{Progress, Trouble, copy, target};
-use crate::command::{Command, Context, Item, Kind, Operands, Options, Outcome, absolute};
+use crate::command::transfer::{Progress, Target, copy};
+use crate::command::{Command, Context, Kind, Options, Outcome};
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"rR";
@@ -19,26 +19,17 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let operands = Operands::new(cx, OPTIONS)?;
-    let recursive = Options::new(cx.argv(), OPTIONS).any(|item| matches!(item, Item::Flag(..)));
+    let flags = cx.options(OPTIONS, 2, u8::MAX)?;
+    let target = Target::new(cx, OPTIONS, flags)?;
+    let recursive = flags.has(0) || flags.has(1);
     let mut progress = Progress::default();
     let mut status = 0;
-    for (source, index) in operands.sources(cx) {
-        let done = one(cx, &operands, source, recursive, &mut progress);
-        status |= operands.report(cx, index, done)?;
+    for (source, index) in Options::operands(cx.argv(), OPTIONS).take(target.sources) {
+        let done = target
+            .of(cx, source)
+            .and_then(|(from, to)| copy(cx, &from, &to, recursive, &mut progress));
+        status |= cx.report(done, index, target.index)?;
     }
     progress.tell(cx)?;
     Ok(status)
-}
-
-fn one(
-    cx: &mut Context<'_>,
-    operands: &Operands,
-    source: &[u8],
-    recursive: bool,
-    progress: &mut Progress,
-) -> Result<(), Trouble> {
-    let from = absolute(cx.files(), source).map_err(Trouble::Source)?;
-    let to = target(cx, &from, &operands.target, operands.into).map_err(Trouble::Target)?;
-    copy(cx, &from, &to, recursive, progress)
 }

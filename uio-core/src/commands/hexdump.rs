@@ -7,15 +7,17 @@
 //! 00000010  30 3a 38 30                                       |0:80|
 //! ```
 
-use uio_console::record::{Record, UsageProblem};
+use uio_console::record::Record;
 
 use crate::command::{
-    Command, Context, FAILED, Item, Kind, Options, Outcome, PIECE, absolute, buffer, number,
+    Command, Context, Kind, Options, Outcome, PIECE, READ, Trouble, arg_index, buffer,
 };
-use crate::files::Open;
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"n:s:";
+/// Places of the options.
+const LEN: usize = 0;
+const OFFSET: usize = 1;
 
 pub(super) static COMMAND: Command = Command {
     name: "hexdump",
@@ -24,54 +26,33 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let (mut at, mut left, mut file) = (0, u64::MAX, None);
-    for item in Options::new(cx.argv(), OPTIONS) {
-        match item {
-            Item::Value(option, value, index) => {
-                let Some(value) = number(value) else {
-                    return cx.usage(index, UsageProblem::NotANumber);
-                };
-                *(if option == b'n' { &mut left } else { &mut at }) = value;
-            }
-            Item::Operand(path, index) if file.is_none() => file = Some((path, index)),
-            Item::Operand(_, index) => return cx.usage(index, UsageProblem::Extra),
-            Item::Problem(problem, index) => return cx.usage(index, problem),
-            Item::Flag(..) => {}
-        }
-    }
-    let Some((path, index)) = file else {
-        return cx.usage(0, UsageProblem::Missing);
-    };
-    let files = cx.files();
-    let how = Open {
-        read: true,
-        ..Open::default()
-    };
-    let mut file = match absolute(files, path).and_then(|path| files.open(&path, how)) {
-        Ok(file) => file,
-        Err(error) => {
-            cx.file_failure(index, error)?;
-            return Ok(FAILED);
-        }
-    };
-    let Some(mut bytes) = buffer(PIECE) else {
-        return cx.no_memory(PIECE as u64);
-    };
+    let flags = cx.options(OPTIONS, 1, 1)?;
+    let operand = Options::operands(cx.argv(), OPTIONS).next();
+    let (given, index) = operand.unwrap_or((b"", arg_index(0)));
+    let done = dump(
+        cx,
+        given,
+        flags.value(OFFSET).unwrap_or(0),
+        flags.value(LEN).unwrap_or(u64::MAX),
+    );
+    cx.report(done, index, index)
+}
+
+fn dump(cx: &mut Context<'_>, given: &[u8], mut at: u64, mut left: u64) -> Result<(), Trouble> {
+    let path = cx.absolute(given)?;
+    let mut file = cx.files().open(&path, READ)?;
+    let mut bytes = buffer(PIECE)?;
     while left != 0 {
-        let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let most = left.min(PIECE as u64) as usize;
         let out = bytes.get_mut(..most).unwrap_or_default();
-        let len = match file.read_at(at, out) {
-            Ok(0) => break,
-            Ok(len) => len.min(most),
-            Err(error) => {
-                cx.file_failure(index, error)?;
-                return Ok(FAILED);
-            }
-        };
+        let len = file.read_at(at, out)?.min(most);
+        if len == 0 {
+            break;
+        }
         let data = bytes.get(..len).unwrap_or_default();
         cx.record(&Record::Bytes { at, data })?;
         at = at.saturating_add(len as u64);
         left -= len as u64;
     }
-    Ok(0)
+    Ok(())
 }

@@ -7,12 +7,15 @@
 //! [   0.113002] INFO  cpu 0  share mounted at /uio
 //! ```
 
-use uio_console::record::{Record, UsageProblem};
+use uio_console::record::Record;
 
-use crate::command::{Command, Context, Item, Kind, Options, Outcome, batch, number};
+use crate::command::{Command, Context, Kind, Outcome, batch};
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"n:f";
+/// Places of the options.
+const LINES: usize = 0;
+const FOLLOW: u8 = 1;
 
 /// How often `-f` looks for new lines.
 const LOOK_MS: u64 = 200;
@@ -24,23 +27,10 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let (mut lines, mut follow) = (None, false);
-    for item in Options::new(cx.argv(), OPTIONS) {
-        match item {
-            Item::Flag(..) => follow = true,
-            Item::Value(_, value, index) => {
-                lines = number(value);
-                if lines.is_none() {
-                    return cx.usage(index, UsageProblem::NotANumber);
-                }
-            }
-            Item::Operand(_, index) => return cx.usage(index, UsageProblem::Extra),
-            Item::Problem(problem, index) => return cx.usage(index, problem),
-        }
-    }
+    let flags = cx.options(OPTIONS, 0, 0)?;
     let system = cx.system();
     let mut next = 0;
-    if let Some(lines) = lines {
+    if let Some(lines) = flags.value(LINES) {
         system.log(0, &mut |line| {
             next = line.number.saturating_add(1);
             true
@@ -57,7 +47,7 @@ fn run(cx: &mut Context<'_>) -> Outcome {
                 taken
             });
         })?;
-        if !follow {
+        if !flags.has(FOLLOW) {
             return Ok(0);
         }
         cx.sleep_ms(LOOK_MS)?;

@@ -8,13 +8,14 @@
 //! drwxr-xr-x  2    4096  2026-01-07 09:58:02  www
 //! ```
 
-use uio_console::record::{Entry, Kind as FileKind, NO_ARG, Record};
+use uio_console::record::{Entry, Kind as FileKind, Record};
 
-use crate::command::transfer::Trouble;
-use crate::command::{Command, Context, FAILED, Item, Kind, Options, Outcome, absolute, join};
+use crate::command::{Call, Command, Context, Kind, Outcome, Trouble, join};
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"al";
+/// Place of `-a`.
+const ALL: u8 = 0;
 
 pub(super) static COMMAND: Command = Command {
     name: "ls",
@@ -23,62 +24,36 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let argv = cx.argv();
-    cx.check_options(OPTIONS)?;
-    let all = Options::new(argv, OPTIONS).any(|item| matches!(item, Item::Flag(b'a', _)));
-    let several = Options::operands(argv, OPTIONS).nth(1).is_some();
-    let mut status = None;
-    for (path, index) in Options::operands(argv, OPTIONS) {
-        status.get_or_insert(0);
-        if let Err(trouble) = list(cx, path, all, several) {
-            status = Some(report(cx, index, trouble)?);
-        }
-    }
-    match status {
-        Some(status) => Ok(status),
-        None => match list(cx, b".", all, false) {
-            Ok(()) => Ok(0),
-            Err(trouble) => report(cx, NO_ARG, trouble),
-        },
-    }
+    cx.each(OPTIONS, Some(b"."), list)
 }
 
-fn report(cx: &mut Context<'_>, index: u8, trouble: Trouble) -> Outcome {
-    match trouble {
-        Trouble::Stop(stop) => Err(stop),
-        Trouble::Source(error) | Trouble::Target(error) => {
-            cx.file_failure(index, error)?;
-            Ok(FAILED)
-        }
-    }
-}
-
-/// Lists what `given` names, with its path before each name if it is one of several.
-fn list(cx: &mut Context<'_>, given: &[u8], all: bool, several: bool) -> Result<(), Trouble> {
+fn list(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    let path = cx.absolute(call.given)?;
     let files = cx.files();
-    let path = absolute(files, given).map_err(Trouble::Source)?;
-    let stat = files.stat(&path).map_err(Trouble::Source)?;
+    let stat = files.stat(&path)?;
     if stat.kind != FileKind::Directory {
-        let entry = Entry { name: given, stat };
-        return Ok(cx.record(&Record::Entry(entry))?);
+        let name = call.given;
+        return Ok(cx.record(&Record::Entry(Entry { name, stat }))?);
     }
     let mut trouble = Ok(());
     let listed = files.list(&path, &mut |entry| {
-        if entry.name.starts_with(b".") && !all {
+        if entry.name.starts_with(b".") && !call.flags.has(ALL) {
             return true;
         }
-        trouble = tell(cx, entry, several.then_some(given));
+        trouble = tell(cx, entry, call);
         trouble.is_ok()
     });
     trouble?;
-    listed.map_err(Trouble::Source)
+    Ok(listed?)
 }
 
-fn tell(cx: &mut Context<'_>, entry: &Entry<'_>, above: Option<&[u8]>) -> Result<(), Trouble> {
-    let Some(above) = above else {
-        return Ok(cx.record(&Record::Entry(*entry))?);
-    };
-    let path = join(above, entry.name).map_err(Trouble::Source)?;
-    let stat = entry.stat;
-    Ok(cx.record(&Record::Entry(Entry { name: &path, stat }))?)
+/// Tells of an entry, with the path of its directory if that is one of several.
+fn tell(cx: &mut Context<'_>, entry: &Entry<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    let path;
+    let mut entry = *entry;
+    if call.flags.operands > 1 {
+        path = join(call.given, entry.name)?;
+        entry.name = &path;
+    }
+    Ok(cx.record(&Record::Entry(entry))?)
 }

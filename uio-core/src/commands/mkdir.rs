@@ -5,13 +5,15 @@
 //! $ uio exec web -- mkdir -p /uio/logs/today
 //! ```
 
-use uio_console::record::{Kind as FileKind, UsageProblem};
+use uio_console::record::Kind as FileKind;
 
-use crate::command::{Command, Context, FAILED, Item, Kind, Options, Outcome, absolute};
+use crate::command::{Call, Command, Context, Kind, Outcome, Trouble};
 use crate::files::{Error, Files};
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"p";
+/// Place of `-p`.
+const PARENTS: u8 = 0;
 
 /// Permissions of a new directory.
 const MODE: u32 = 0o755;
@@ -26,33 +28,26 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let argv = cx.argv();
-    cx.check_options(OPTIONS)?;
-    let parents = Options::new(argv, OPTIONS).any(|item| matches!(item, Item::Flag(b'p', _)));
-    let files = cx.files();
-    let mut status = None;
-    for (path, index) in Options::operands(argv, OPTIONS) {
-        status.get_or_insert(0);
-        let made = absolute(files, path).and_then(|path| match parents {
-            true => make_all(files, &path),
-            false => files.mkdir(&path, MODE),
-        });
-        if let Err(error) = made {
-            cx.file_failure(index, error)?;
-            status = Some(FAILED);
-        }
+    cx.each(OPTIONS, None, one)
+}
+
+fn one(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    let path = cx.absolute(call.given)?;
+    if call.flags.has(PARENTS) {
+        make_all(cx.files(), &path)?;
+    } else {
+        cx.files().mkdir(&path, MODE)?;
     }
-    match status {
-        Some(status) => Ok(status),
-        None => cx.usage(0, UsageProblem::Missing),
-    }
+    Ok(())
 }
 
 /// Makes the directory `path` and those above it.
 fn make_all(files: &dyn Files, path: &[u8]) -> Result<(), Error> {
-    let ends = path.iter().enumerate().skip(1);
-    let ends = ends.filter(|&(_, &byte)| byte == b'/').map(|(at, _)| at);
-    for end in ends.chain([path.len()]) {
+    let mut end = 0;
+    while end < path.len() {
+        let rest = path.get(end + 1..).unwrap_or_default();
+        let len = rest.iter().position(|&byte| byte == b'/');
+        end += 1 + len.unwrap_or(rest.len());
         let part = path.get(..end).unwrap_or_default();
         match files.stat(part) {
             Ok(stat) if stat.kind == FileKind::Directory => {}

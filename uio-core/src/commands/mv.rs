@@ -5,8 +5,8 @@
 //! $ uio exec web -- mv /uio/web.toml /uio/web.toml.old
 //! ```
 
-use crate::command::transfer::{Progress, Trouble, copy, remove, target};
-use crate::command::{Command, Context, Kind, Operands, Outcome, absolute};
+use crate::command::transfer::{Progress, Target, copy, remove};
+use crate::command::{Command, Context, Kind, Options, Outcome, Trouble};
 use crate::files::Error;
 
 /// Options that are taken.
@@ -22,24 +22,23 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let operands = Operands::new(cx, OPTIONS)?;
+    let flags = cx.options(OPTIONS, 2, u8::MAX)?;
+    let target = Target::new(cx, OPTIONS, flags)?;
     let mut status = 0;
-    for (source, index) in operands.sources(cx) {
-        let done = one(cx, &operands, source);
-        status |= operands.report(cx, index, done)?;
+    for (source, index) in Options::operands(cx.argv(), OPTIONS).take(target.sources) {
+        let done = one(cx, &target, source);
+        status |= cx.report(done, index, target.index)?;
     }
     Ok(status)
 }
 
-fn one(cx: &mut Context<'_>, operands: &Operands, source: &[u8]) -> Result<(), Trouble> {
-    let files = cx.files();
-    let from = absolute(files, source).map_err(Trouble::Source)?;
-    let to = target(cx, &from, &operands.target, operands.into).map_err(Trouble::Target)?;
-    match files.rename(&from, &to) {
+fn one(cx: &mut Context<'_>, target: &Target, source: &[u8]) -> Result<(), Trouble> {
+    let (from, to) = target.of(cx, source)?;
+    match cx.files().rename(&from, &to) {
         Err(EXDEV) => {
             copy(cx, &from, &to, true, &mut Progress::default())?;
             remove(cx, &from, true)
         }
-        renamed => renamed.map_err(Trouble::Source),
+        renamed => Ok(renamed?),
     }
 }

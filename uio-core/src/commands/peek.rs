@@ -9,9 +9,7 @@
 
 use uio_console::record::{Failure, Record, UsageProblem};
 
-use crate::command::{
-    Command, Context, FAILED, Kind, Options, Outcome, PIECE, Stop, buffer, number,
-};
+use crate::command::{Command, Context, FAILED, Kind, Options, Outcome, PIECE, Stop, number};
 use crate::program::lookup;
 
 /// Options that are taken.
@@ -31,11 +29,9 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    cx.check_options(OPTIONS)?;
+    cx.options(OPTIONS, 1, 2)?;
     let mut operands = Options::operands(cx.argv(), OPTIONS);
-    let Some((place, _)) = operands.next() else {
-        return cx.usage(0, UsageProblem::Missing);
-    };
+    let place = operands.next().map_or(&b""[..], |(place, _)| place);
     let len = match operands.next() {
         None => None,
         Some((len, index)) => match number(len) {
@@ -44,13 +40,10 @@ fn run(cx: &mut Context<'_>) -> Outcome {
             None => return cx.usage(index, UsageProblem::NotANumber),
         },
     };
-    if let Some((_, index)) = operands.next() {
-        return cx.usage(index, UsageProblem::Extra);
-    }
     let Some((address, size)) = resolve(cx, place)? else {
         return Ok(FAILED);
     };
-    show(cx, address, len.unwrap_or(size))
+    show(cx, address, len.unwrap_or(size) as usize)
 }
 
 /// Address of a place and how many bytes of it to show; `None` when there is no such place, which
@@ -68,40 +61,31 @@ fn resolve(cx: &mut Context<'_>, place: &[u8]) -> Result<Option<(u64, u64)>, Sto
             None => return Ok(None),
         },
     };
-    match base.checked_add(offset) {
-        Some(address) => Ok(Some((address, size))),
-        None => {
-            cx.failure(&Failure::BadAddress { address: u64::MAX })?;
-            Ok(None)
-        }
-    }
+    let address = base.saturating_add(offset);
+    Ok(Some((address, size)))
 }
 
-fn show(cx: &mut Context<'_>, mut at: u64, len: u64) -> Outcome {
-    let Some(mut bytes) = buffer(PIECE) else {
-        return cx.no_memory(PIECE as u64);
-    };
-    let mut left = len as usize;
+fn show(cx: &mut Context<'_>, mut at: u64, mut left: usize) -> Outcome {
+    // Small pieces, so that the overlay stays small and a worker's stack holds one.
+    let mut bytes = [0; PIECE / 4];
     let mut bad = None;
     while left != 0 {
-        let piece = bytes.get_mut(..left.min(PIECE)).unwrap_or_default();
-        let len = match cx.system().read_memory(at, piece) {
-            Ok(()) => piece.len(),
+        let most = left.min(bytes.len());
+        let piece = bytes.get_mut(..most).unwrap_or_default();
+        match cx.system().read_memory(at, piece) {
+            Ok(()) => {
+                let data = &*piece;
+                cx.record(&Record::Bytes { at, data })?;
+                at = at.saturating_add(most as u64);
+                left -= most;
+            }
             // What comes before the address that cannot be read is shown.
-            Err(address) if bad.is_none() && address > at => {
+            Err(address) if bad.is_none() => {
                 bad = Some(address);
-                left = usize::try_from(address - at).unwrap_or(0).min(left);
-                continue;
+                left = left.min(address.saturating_sub(at) as usize);
             }
-            Err(address) => {
-                bad = Some(address);
-                break;
-            }
-        };
-        let data = bytes.get(..len).unwrap_or_default();
-        cx.record(&Record::Bytes { at, data })?;
-        at = at.saturating_add(len as u64);
-        left -= len;
+            Err(_) => break,
+        }
     }
     match bad {
         None => Ok(0),

@@ -5,14 +5,15 @@
 //! $ uio exec web -- rm /uio/web.toml.old
 //! ```
 
-use uio_console::record::UsageProblem;
-
-use crate::command::transfer::{Trouble, remove};
-use crate::command::{Command, Context, FAILED, Item, Kind, Options, Outcome, absolute};
+use crate::command::transfer::remove;
+use crate::command::{Call, Command, Context, Kind, Outcome, Trouble};
 use crate::files::Error;
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"rRf";
+/// Places of the options.
+const RECURSIVE: [u8; 2] = [0, 1];
+const FORCE: u8 = 2;
 
 /// `ENOENT` of Linux: no such file or directory.
 const ENOENT: Error = Error::Os(2);
@@ -26,41 +27,17 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let argv = cx.argv();
-    cx.check_options(OPTIONS)?;
-    let (mut recursive, mut force) = (false, false);
-    for item in Options::new(argv, OPTIONS) {
-        match item {
-            Item::Flag(b'f', _) => force = true,
-            Item::Flag(..) => recursive = true,
-            _ => {}
-        }
-    }
-    let mut status = None;
-    for (path, index) in Options::operands(argv, OPTIONS) {
-        status.get_or_insert(0);
-        match one(cx, path, recursive) {
-            Ok(()) => {}
-            Err(Trouble::Stop(stop)) => return Err(stop),
-            Err(Trouble::Source(ENOENT)) if force => {}
-            Err(Trouble::Source(error) | Trouble::Target(error)) => {
-                cx.file_failure(index, error)?;
-                status = Some(FAILED);
-            }
-        }
-    }
-    match status {
-        Some(status) => Ok(status),
-        None if force => Ok(0),
-        None => cx.usage(0, UsageProblem::Missing),
-    }
+    cx.each(OPTIONS, None, one)
 }
 
-fn one(cx: &mut Context<'_>, path: &[u8], recursive: bool) -> Result<(), Trouble> {
-    let files = cx.files();
-    let path = absolute(files, path).map_err(Trouble::Source)?;
-    if path == b"/" || path == files.share().0.as_bytes() {
-        return Err(Trouble::Source(EBUSY));
+fn one(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    let path = cx.absolute(call.given)?;
+    if path == b"/" || path == cx.files().share().0.as_bytes() {
+        return Err(EBUSY.into());
     }
-    remove(cx, &path, recursive)
+    let recursive = RECURSIVE.iter().any(|&place| call.flags.has(place));
+    match remove(cx, &path, recursive) {
+        Err(Trouble::Here(ENOENT)) if call.flags.has(FORCE) => Ok(()),
+        removed => removed,
+    }
 }

@@ -5,12 +5,9 @@
 //! file  mode 0644  size 412  inode 1311  links 1  owner 1000:1000  modified 2026-01-07 10:12:44
 //! ```
 
-use uio_console::record::{Record, UsageProblem};
+use uio_console::record::Record;
 
-use crate::command::{Command, Context, FAILED, Kind, Options, Outcome, absolute};
-
-/// Options that are taken.
-const OPTIONS: &[u8] = b"";
+use crate::command::{Call, Command, Context, Kind, Outcome, Trouble};
 
 pub(super) static COMMAND: Command = Command {
     name: "stat",
@@ -19,22 +16,11 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let argv = cx.argv();
-    cx.check_options(OPTIONS)?;
-    let files = cx.files();
-    let mut status = None;
-    for (path, index) in Options::operands(argv, OPTIONS) {
-        status.get_or_insert(0);
-        match absolute(files, path).and_then(|path| files.stat(&path)) {
-            Ok(stat) => cx.record(&Record::Stat(stat))?,
-            Err(error) => {
-                cx.file_failure(index, error)?;
-                status = Some(FAILED);
-            }
-        }
-    }
-    match status {
-        Some(status) => Ok(status),
-        None => cx.usage(0, UsageProblem::Missing),
-    }
+    cx.each(b"", None, one)
+}
+
+fn one(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    let path = cx.absolute(call.given)?;
+    let stat = cx.files().stat(&path)?;
+    Ok(cx.record(&Record::Stat(stat))?)
 }

@@ -37,6 +37,9 @@ pub const MAX_REQUESTS: usize = SLOTS;
 /// Workers kept when they have nothing to do; the others end.
 pub const PARKED_WORKERS: usize = 2;
 
+/// How long they are kept, in milliseconds. An overlay that nobody talks to holds none.
+pub const PARKED_MS: u64 = 10_000;
+
 /// The overlay of one guest. Made at compile time, allocates nothing before it is first used.
 pub struct Engine<P: Platform> {
     platform: &'static P,
@@ -81,10 +84,30 @@ impl<P: Platform> Engine<P> {
     }
 }
 
+/// Something to do with the lock held. Not `FnMut`: that would put the code of each closure into
+/// the image twice, for `call_mut` and for `call_once`.
+pub(crate) trait Work {
+    /// Does it.
+    fn run(&mut self, state: &mut State);
+}
+
+struct Once<F, T> {
+    work: Option<F>,
+    result: T,
+}
+
+impl<T, F: FnOnce(&mut State) -> T> Work for Once<F, T> {
+    fn run(&mut self, state: &mut State) {
+        if let Some(work) = self.work.take() {
+            self.result = work(state);
+        }
+    }
+}
+
 /// The engine without its type of platform.
 pub(crate) trait Core: Sync {
-    /// Calls `work` with the lock held. `work` must be short and must not call out.
-    fn with(&self, work: &mut dyn FnMut(&mut State));
+    /// Does `work` with the lock held. It must be short and must not call out.
+    fn with(&self, work: &mut dyn Work);
     /// Tasks, clock, memory, waiting.
     fn system(&self) -> &dyn System;
     /// The VFS.
@@ -96,8 +119,8 @@ pub(crate) trait Core: Sync {
 }
 
 impl<P: Platform> Core for Engine<P> {
-    fn with(&self, work: &mut dyn FnMut(&mut State)) {
-        work(&mut self.state.lock());
+    fn with(&self, work: &mut dyn Work) {
+        work.run(&mut self.state.lock());
     }
     fn system(&self) -> &dyn System {
         self.platform
@@ -115,14 +138,12 @@ impl<P: Platform> Core for Engine<P> {
 
 /// Calls `work` with the state locked and returns what it returns.
 pub(crate) fn locked<T: Default>(core: &dyn Core, work: impl FnOnce(&mut State) -> T) -> T {
-    let mut work = Some(work);
-    let mut result = T::default();
-    core.with(&mut |state| {
-        if let Some(work) = work.take() {
-            result = work(state);
-        }
-    });
-    result
+    let mut once = Once {
+        work: Some(work),
+        result: T::default(),
+    };
+    core.with(&mut once);
+    once.result
 }
 
 #[cfg(test)]

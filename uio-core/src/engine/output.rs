@@ -154,7 +154,7 @@ impl Job<'_> {
         if bytes.len() >= least {
             return Ok(bytes);
         }
-        buffer(least).ok_or(Stop::Interrupted)
+        buffer(least).map_err(|_| Stop::Interrupted)
     }
 
     fn put_buffer(&self, mut bytes: Vec<u8>) {

@@ -242,7 +242,7 @@ fn queue(
     argv: Argv<'_>,
 ) {
     let bytes = argv.as_bytes();
-    let Some(mut copy) = buffer(bytes.len()) else {
+    let Ok(mut copy) = buffer(bytes.len()) else {
         return refuse(core, desk, id, credit, Refusal::NoMemory, FAILED);
     };
     copy.copy_from_slice(bytes);

@@ -359,24 +359,33 @@ impl State {
         hand
     }
 
+    /// Chooses who runs the request in this slot: a parked worker, one that is about to have
+    /// nothing to do, or a new one.
     fn hand(&mut self, slot: usize) -> Hand {
-        let commands = self.workers.iter_mut().take(WORKERS).enumerate();
-        let mut absent = None;
-        for (index, worker) in commands {
+        let mut free = 0;
+        for slot in &self.slots {
+            free -= i32::from(slot.queued);
+        }
+        let mut hand = Hand::Queue;
+        for (index, worker) in self.workers.iter().take(WORKERS).enumerate() {
             match worker.phase {
                 Phase::Parked => {
-                    worker.phase = Phase::Working(slot as u8);
-                    return Hand::Wake(index);
+                    hand = Hand::Wake(index);
+                    break;
                 }
-                Phase::Absent if absent.is_none() => absent = Some((index, worker)),
+                Phase::Absent if hand == Hand::Queue => hand = Hand::Spawn(index),
+                Phase::Ending => free += 1,
                 _ => {}
             }
         }
-        let Some((index, worker)) = absent else {
-            return Hand::Queue;
-        };
-        worker.phase = Phase::Working(slot as u8);
-        Hand::Spawn(index)
+        match hand {
+            Hand::Spawn(_) if free > 0 => return Hand::Queue,
+            Hand::Wake(index) | Hand::Spawn(index) => {
+                self.worker(index).phase = Phase::Working(slot as u8);
+            }
+            Hand::Queue => {}
+        }
+        hand
     }
 
     /// Closes the request that worker `index` runs, or was to run; returns its memory, to be
@@ -432,6 +441,16 @@ impl State {
             true => core::mem::take(&mut worker.buffer),
             false => Vec::new(),
         }
+    }
+
+    /// Lets worker `index` end if it is parked; returns its buffer to be dropped without the lock.
+    pub(crate) fn retire(&mut self, index: usize) -> Vec<u8> {
+        let worker = self.worker(index);
+        if worker.phase != Phase::Parked {
+            return Vec::new();
+        }
+        worker.phase = Phase::Absent;
+        core::mem::take(&mut worker.buffer)
     }
 
     /// The slot of the request that worker `index` runs.

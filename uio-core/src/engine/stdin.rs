@@ -140,7 +140,7 @@ impl Job<'_> {
 
     fn make_ring(&self) -> Result<(), Stop> {
         // Without memory the request is ended as if it had been interrupted: it cannot go on.
-        let mut ring = buffer(STDIN_WINDOW).ok_or(Stop::Interrupted)?;
+        let mut ring = buffer(STDIN_WINDOW).map_err(|_| Stop::Interrupted)?;
         locked(self.core, |state| {
             if let Some(slot) = state.current(self.worker) {
                 core::mem::swap(&mut slot.stdin.ring, &mut ring);

@@ -18,14 +18,24 @@ pub(crate) fn run(core: &dyn Core, worker: usize) {
     if worker > WORKERS {
         return;
     }
+    let mut parked_us = 0;
     loop {
         match locked(core, |state| state.phase(worker)) {
             Phase::Working(_) => {
                 run_request(core, worker);
                 // Dropped here, without the lock.
-                let _large_buffer = locked(core, |state| state.finished(worker));
+                let _buffer = locked(core, |state| state.finished(worker));
+                parked_us = core.system().since_boot_us();
             }
-            Phase::Parked => core.system().wait(Event(worker as u8), None),
+            Phase::Parked => {
+                let idle_us = core.system().since_boot_us().saturating_sub(parked_us);
+                let left_ms = super::PARKED_MS.saturating_sub(idle_us / 1000);
+                if left_ms == 0 {
+                    let _buffer = locked(core, |state| state.retire(worker));
+                } else {
+                    core.system().wait(Event(worker as u8), Some(left_ms));
+                }
+            }
             Phase::Absent | Phase::Ending => return,
         }
     }

@@ -230,7 +230,11 @@ impl Host {
     fn take(&mut self, frame: &[u8]) {
         let mut paid = None;
         match owned(frame) {
-            FromGuest::Hello(hello) => self.session.push(std::format!("{hello:?}")),
+            FromGuest::Hello(hello) => {
+                // Whatever comes from here on is of the new session.
+                self.answers.clear();
+                self.session.push(std::format!("{hello:?}"));
+            }
             FromGuest::Closed { reason } => self.session.push(std::format!("Closed {reason:?}")),
             FromGuest::Stdout { id, data } => {
                 self.open(id).stdout.extend_from_slice(data);

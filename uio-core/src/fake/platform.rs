@@ -40,6 +40,7 @@ pub struct FakePlatform {
     /// Waits so far. Every seventh ends at once, as a kernel's may.
     pub waits: AtomicU32,
     start: Instant,
+    skipped_us: AtomicU64,
     events: [(Mutex<bool>, Condvar); EVENTS],
     entry: OnceLock<Entry>,
 }
@@ -72,6 +73,7 @@ impl FakePlatform {
             spawned: AtomicUsize::new(0),
             waits: AtomicU32::new(0),
             start: Instant::now(),
+            skipped_us: AtomicU64::new(0),
             events: [const { (Mutex::new(false), Condvar::new()) }; EVENTS],
             entry: OnceLock::new(),
         }
@@ -80,6 +82,14 @@ impl FakePlatform {
     /// Says how a worker task enters the engine. Once.
     pub fn boot(&self, entry: impl Fn(usize) + Send + Sync + 'static) {
         assert!(self.entry.set(Arc::new(entry)).is_ok(), "booted twice");
+    }
+
+    /// Puts the clock forward, which ends all waits.
+    pub fn skip_ms(&self, ms: u64) {
+        self.skipped_us.fetch_add(ms * 1000, SeqCst);
+        for event in 0..EVENTS {
+            self.wake(Event(event as u8));
+        }
     }
 }
 
@@ -97,7 +107,7 @@ impl Platform for FakePlatform {
     }
 
     fn since_boot_us(&self) -> u64 {
-        self.start.elapsed().as_micros() as u64
+        self.start.elapsed().as_micros() as u64 + self.skipped_us.load(SeqCst)
     }
 
     fn now_us(&self) -> u64 {

@@ -1,3 +1,9 @@
-//! The engine on fakes.
+//! The engine and the commands on fakes.
 
-mod first;
+mod chaos;
+mod commands;
+mod files;
+mod flow;
+mod interrupt;
+mod session;
+mod size;
