@@ -140,13 +140,10 @@ fn bad_replies_end_their_call_only() {
     let client = Client::new();
     let other = client.begin(Tread::KIND).unwrap();
     let bad: [(&dyn Fn(Tag) -> Vec<u8>, Error); 6] = [
-        (&|_| vec![], Error::Short { need: 7, have: 0 }),
+        (&|_| vec![], Error::Short { need: 7 }),
         (
             &|tag| [reply(tag, &Rclunk {}), vec![0]].concat(),
-            Error::SizeMismatch {
-                header: 7,
-                actual: 8,
-            },
+            Error::SizeMismatch { header: 7 },
         ),
         (
             &|tag| reply(tag, &Rremove {}),

@@ -36,16 +36,10 @@ fn assert_well(carrier: &Carrier, mount: &Mount) {
 /// Every kind of bad reply with the error that it gives.
 fn bad_replies() -> Vec<(Fault, fn(&Error) -> bool)> {
     vec![
-        (Fault::Cut(0), |e| matches!(e, Error::Short { have: 0, .. })),
-        (Fault::Cut(6), |e| {
-            matches!(e, Error::Short { need: 7, have: 6 })
-        }),
-        (Fault::Cut(8), |e| {
-            matches!(e, Error::SizeMismatch { actual: 8, .. })
-        }),
-        (Fault::Shrink(8), |e| {
-            matches!(e, Error::Short { have: 8, .. })
-        }),
+        (Fault::Cut(0), |e| matches!(e, Error::Short { .. })),
+        (Fault::Cut(6), |e| matches!(e, Error::Short { need: 7 })),
+        (Fault::Cut(8), |e| matches!(e, Error::SizeMismatch { .. })),
+        (Fault::Shrink(8), |e| matches!(e, Error::Short { .. })),
         (Fault::Grow(1), |e| {
             matches!(e, Error::Trailing { extra: 1 })
         }),
@@ -68,13 +62,7 @@ fn bad_replies() -> Vec<(Fault, fn(&Error) -> bool)> {
             matches!(e, Error::UnexpectedType { got: 0, .. })
         }),
         (Fault::Bytes(vec![0xff; 64]), |e| {
-            matches!(
-                e,
-                Error::SizeMismatch {
-                    header: u32::MAX,
-                    actual: 64
-                }
-            )
+            matches!(e, Error::SizeMismatch { header: u32::MAX })
         }),
         (Fault::Refuse(Errno::EIO), |e| {
             *e == Error::Remote(Errno::EIO)

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
+use super::session::Sink;
 use super::{File, Mount};
 use crate::error::Error;
 use crate::msg::readdir::{Entries, Entry};
-use crate::msg::{IO_HEADER, Rreaddir, Treaddir, wire::Data};
-use crate::transport::Large;
+use crate::msg::{IO_HEADER, Treaddir, wire::Data};
 use crate::types::flags::{O_DIRECTORY, O_RDONLY};
 
 /// What is done with an entry; an error ends the listing.
@@ -58,14 +58,10 @@ impl File {
             count,
         };
         let mut block = Vec::new();
-        session.call(&request, Large::Reply, &mut |reply| {
-            let data = Rreaddir::decode(reply)?.data.0;
-            if data.len() > count as usize {
-                return Err(Error::BadValue);
-            }
-            block.extend_from_slice(data);
-            Ok(())
-        })?;
+        session.call(&request, &mut Sink::Entries(&mut block))?;
+        if block.len() > count as usize {
+            return Err(Error::BadValue);
+        }
         Ok(block)
     }
 }

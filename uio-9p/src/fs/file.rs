@@ -4,7 +4,7 @@ use super::{Change, Follow, Handle, Mount, Stat};
 use crate::error::{Errno, Error, local};
 use crate::msg::setattr::SET_SIZE;
 use crate::msg::wire::Str;
-use crate::msg::{IO_HEADER, Rlcreate, Rlopen, Tfsync, Tlcreate, Tlopen};
+use crate::msg::{IO_HEADER, Message, Rlopen, Tfsync, Tlcreate, Tlopen};
 use crate::types::Qid;
 use crate::types::flags::{
     O_ACCMODE, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY,
@@ -69,8 +69,7 @@ impl Mount {
             fid: handle.fid,
             flags: flags & !(O_CREAT | O_EXCL),
         };
-        let opened = self.0.ask(&request, Rlopen::decode)?;
-        self.file(handle, opened.qid, opened.iounit, flags)
+        self.file(handle, &request, flags)
     }
 
     fn create(&self, path: &[u8], flags: u32, mode: u32) -> Result<File, Error> {
@@ -83,8 +82,7 @@ impl Mount {
             mode,
             gid: self.0.options.gid,
         };
-        let made = self.0.ask(&request, Rlcreate::decode)?;
-        self.file(handle, made.qid, made.iounit, flags)
+        self.file(handle, &request, flags)
     }
 
     /// The handle, or a duplicate if it is the mount's own.
@@ -96,7 +94,9 @@ impl Mount {
         }
     }
 
-    fn file(&self, handle: Handle, qid: Qid, iounit: u32, flags: u32) -> Result<File, Error> {
+    /// The file that `request` opens or creates; `Rlopen` and `Rlcreate` have the same fields.
+    fn file(&self, handle: Handle, request: &dyn Message, flags: u32) -> Result<File, Error> {
+        let Rlopen { qid, iounit } = self.0.ask(request, Rlopen::decode_fields)?;
         let most = self.0.ready()? - IO_HEADER;
         Ok(File {
             handle,
@@ -147,9 +147,10 @@ impl File {
     /// # Errors
     /// The server's, or what went wrong on the way.
     pub fn fsync(&self) -> Result<(), Error> {
-        self.handle.session.tell(&Tfsync {
+        let request = Tfsync {
             fid: self.handle.fid,
             datasync: 0,
-        })
+        };
+        self.handle.session.tell(&request, 0)
     }
 }

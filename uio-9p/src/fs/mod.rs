@@ -23,15 +23,15 @@ use alloc::vec::Vec;
 use crate::client::{Counters, DEFAULT_MSIZE};
 use crate::error::{Errno, Error, local};
 use crate::msg::setattr::SET_SIZE;
-use crate::msg::{Rgetattr, Rreadlink, Rstatfs, Tgetattr, Treadlink, Tsetattr, Tstatfs};
-use crate::transport::{Large, Transport};
+use crate::msg::{Rgetattr, Rstatfs, Tgetattr, Treadlink, Tsetattr, Tstatfs};
+use crate::transport::Transport;
 use crate::types::{Fid, Time};
 
 pub use crate::msg::readdir::Entry;
 pub use dir::Visit;
 pub use file::File;
 
-use session::Session;
+use session::{Session, Sink};
 
 /// A file's attributes. [`Rgetattr::qid`] and [`Rgetattr::mtime`] tell whether it is still the same content.
 pub type Stat = Rgetattr;
@@ -155,7 +155,8 @@ impl Mount {
     /// The server's, or what went wrong on the way.
     pub fn statfs(&self) -> Result<StatFs, Error> {
         self.0.ready()?;
-        self.0.ask(&Tstatfs { fid: Fid::ROOT }, Rstatfs::decode)
+        self.0
+            .ask(&Tstatfs { fid: Fid::ROOT }, Rstatfs::decode_fields)
     }
 }
 
@@ -203,11 +204,11 @@ impl Handle {
             fid: self.fid,
             request_mask: Tgetattr::BASIC,
         };
-        self.session.ask(&request, Rgetattr::decode)
+        self.session.ask(&request, Rgetattr::decode_fields)
     }
 
     fn setattr(&self, change: &Change) -> Result<(), Error> {
-        self.session.tell(&Tsetattr {
+        let request = Tsetattr {
             fid: self.fid,
             valid: change.valid,
             mode: change.mode,
@@ -216,14 +217,14 @@ impl Handle {
             size: change.size,
             atime: change.atime,
             mtime: change.mtime,
-        })
+        };
+        self.session.tell(&request, 0)
     }
 
     fn readlink(&self, target: &mut Vec<u8>) -> Result<(), Error> {
         let request = Treadlink { fid: self.fid };
-        self.session.call(&request, Large::Reply, &mut |reply| {
-            target.extend_from_slice(Rreadlink::decode(reply)?.target.0);
-            Ok(())
-        })
+        self.session
+            .call(&request, &mut Sink::Target(target))
+            .map(drop)
     }
 }

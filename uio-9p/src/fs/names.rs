@@ -3,7 +3,8 @@
 use super::{Follow, Mount};
 use crate::error::{Errno, Error};
 use crate::msg::wire::Str;
-use crate::msg::{Rmkdir, Rsymlink, Tlink, Tmkdir, Trenameat, Tsymlink, Tunlinkat};
+use crate::msg::{Tlink, Tmkdir, Trenameat, Tsymlink, Tunlinkat};
+use crate::types::Qid;
 
 impl Mount {
     /// Makes a directory with these permission bits.
@@ -18,7 +19,7 @@ impl Mount {
             mode,
             gid: self.0.options.gid,
         };
-        self.0.ask(&request, Rmkdir::decode).map(drop)
+        self.0.tell(&request, Qid::LEN)
     }
 
     /// Makes a symbolic link to `target`.
@@ -33,7 +34,7 @@ impl Mount {
             target: Str(target),
             gid: self.0.options.gid,
         };
-        self.0.ask(&request, Rsymlink::decode).map(drop)
+        self.0.tell(&request, Qid::LEN)
     }
 
     /// Gives a file another name.
@@ -43,11 +44,12 @@ impl Mount {
     pub fn link(&self, file: &[u8], path: &[u8]) -> Result<(), Error> {
         let (parent, name) = self.walk_parent(path, Errno::EEXIST)?;
         let (file, _) = self.walk(file, Follow::No)?;
-        self.0.tell(&Tlink {
+        let request = Tlink {
             dfid: parent.fid,
             fid: file.fid,
             name: Str(name),
-        })
+        };
+        self.0.tell(&request, 0)
     }
 
     /// Moves a file or directory, replacing what has the new name.
@@ -57,12 +59,13 @@ impl Mount {
     pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Error> {
         let (old, oldname) = self.walk_parent(from, Errno::EBUSY)?;
         let (new, newname) = self.walk_parent(to, Errno::EBUSY)?;
-        self.0.tell(&Trenameat {
+        let request = Trenameat {
             olddirfid: old.fid,
             oldname: Str(oldname),
             newdirfid: new.fid,
             newname: Str(newname),
-        })
+        };
+        self.0.tell(&request, 0)
     }
 
     /// Removes a file.
@@ -83,10 +86,11 @@ impl Mount {
 
     fn unlinkat(&self, path: &[u8], flags: u32, root: Errno) -> Result<(), Error> {
         let (parent, name) = self.walk_parent(path, root)?;
-        self.0.tell(&Tunlinkat {
+        let request = Tunlinkat {
             dirfid: parent.fid,
             name: Str(name),
             flags,
-        })
+        };
+        self.0.tell(&request, 0)
     }
 }

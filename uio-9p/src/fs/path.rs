@@ -29,20 +29,14 @@ pub(super) fn names(path: &[u8]) -> Result<Vec<&[u8]>, Error> {
 
 /// The path that a link at `names[at]` with this target stands for.
 pub(super) fn resolve(names: &[&[u8]], at: usize, target: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(target.len() + 64);
-    if target.first() != Some(&b'/') {
-        append(&mut path, names.get(..at).unwrap_or_default());
-    }
-    append(&mut path, &[target]);
-    append(&mut path, names.get(at + 1..).unwrap_or_default());
-    path
-}
-
-fn append(path: &mut Vec<u8>, names: &[&[u8]]) {
-    for name in names {
+    let mut path = Vec::new();
+    let from = if target.starts_with(b"/") { at } else { 0 };
+    for (index, name) in names.iter().enumerate().skip(from) {
+        let name = if index == at { target } else { name };
         path.push(b'/');
         path.extend_from_slice(name);
     }
+    path
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One session with a server: its start, and the way of a call.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{
     AtomicBool, AtomicU32,
     Ordering::{AcqRel, Acquire, Release},
@@ -10,12 +11,12 @@ use super::Options;
 use crate::client::{Client, MAX_MSIZE, MIN_MSIZE, agree};
 use crate::error::Error;
 use crate::msg::version::DIALECT;
-use crate::msg::wire::Str;
+use crate::msg::wire::{Reader, Str};
 use crate::msg::{
-    HEADER, Message, Rattach, Rversion, Tattach, Tclunk, Tflush, Tversion, encode, wire::clamp,
+    HEADER, Message, Rread, Rreadlink, Rversion, Tattach, Tclunk, Tflush, Tversion, encode,
 };
-use crate::transport::{Large, Take, Ticket, Transport};
-use crate::types::{Fid, Tag};
+use crate::transport::{Large, Ticket, Transport};
+use crate::types::{Fid, Qid, Tag};
 
 /// State of a mount.
 pub(super) struct Session {
@@ -26,6 +27,74 @@ pub(super) struct Session {
     msize: AtomicU32,
     /// A task is attaching.
     attaching: AtomicBool,
+}
+
+/// What makes something of a reply whose header is right.
+pub(super) trait Parse {
+    /// Takes the reply.
+    fn parse(&mut self, reply: &[u8]) -> Result<(), Error>;
+}
+
+/// What a decoder makes of a reply.
+struct Answer<R> {
+    decode: fn(&[u8]) -> Result<R, Error>,
+    answer: Option<R>,
+}
+
+impl<R> Parse for Answer<R> {
+    fn parse(&mut self, reply: &[u8]) -> Result<(), Error> {
+        self.answer = Some((self.decode)(reply)?);
+        Ok(())
+    }
+}
+
+/// The message size of an `Rversion`: first what was offered, then what was agreed upon, in bytes.
+struct Agreed(u32);
+
+impl Parse for Agreed {
+    fn parse(&mut self, reply: &[u8]) -> Result<(), Error> {
+        self.0 = agree(self.0, &Rversion::decode_fields(reply)?)?;
+        Ok(())
+    }
+}
+
+/// Where a reply goes.
+pub(super) enum Sink<'s> {
+    /// It says nothing new, and has so many bytes of fields.
+    Nothing(usize),
+    /// To a decoder.
+    Parse(&'s mut dyn Parse),
+    /// The data of an `Rread`, which must fit.
+    Data(&'s mut [u8]),
+    /// The data of an `Rreaddir`.
+    Entries(&'s mut Vec<u8>),
+    /// The target in an `Rreadlink`.
+    Target(&'s mut Vec<u8>),
+}
+
+impl Sink<'_> {
+    /// Takes a reply whose header is right. Returns the bytes moved, where it moves any.
+    fn take(&mut self, reply: &[u8]) -> Result<usize, Error> {
+        let (to, from) = match self {
+            Self::Nothing(len) => {
+                let mut fields = Reader::new(reply);
+                fields.bytes(HEADER + *len);
+                return fields.finish().map(|()| 0);
+            }
+            Self::Parse(parser) => return parser.parse(reply).map(|()| 0),
+            Self::Data(room) => {
+                let data = Rread::decode_fields(reply)?.data.0;
+                let room = room.get_mut(..data.len()).ok_or(Error::BadValue)?;
+                room.copy_from_slice(data);
+                return Ok(data.len());
+            }
+            // `Rreaddir` has the same fields as `Rread`.
+            Self::Entries(entries) => (entries, Rread::decode_fields(reply)?.data.0),
+            Self::Target(target) => (target, Rreadlink::decode_fields(reply)?.target.0),
+        };
+        to.extend_from_slice(from);
+        Ok(from.len())
+    }
 }
 
 /// A call whose request is sent.
@@ -75,11 +144,8 @@ impl Session {
             msize: offered.clamp(MIN_MSIZE, MAX_MSIZE),
             version: Str(DIALECT),
         };
-        let mut msize = 0;
-        self.call(&version, Large::Request, &mut |reply| {
-            msize = agree(version.msize, &Rversion::decode(reply)?)?;
-            Ok(())
-        })?;
+        let mut msize = Agreed(version.msize);
+        self.call(&version, &mut Sink::Parse(&mut msize))?;
         let attach = Tattach {
             fid: Fid::ROOT,
             afid: Fid::NONE,
@@ -87,43 +153,37 @@ impl Session {
             aname: Str(self.options.aname.as_bytes()),
             n_uname: self.options.uid,
         };
-        self.ask(&attach, Rattach::decode)?;
-        Ok(msize)
+        self.tell(&attach, Qid::LEN)?;
+        Ok(msize.0)
     }
 
-    /// Sends a request and hands the reply, whose header is right, to `take`.
-    pub(super) fn call(
-        &self,
-        request: &dyn Message,
-        large: Large,
-        take: &mut Take<'_>,
-    ) -> Result<(), Error> {
+    /// Sends a request and takes its reply. Returns the bytes moved.
+    pub(super) fn call(&self, request: &dyn Message, sink: &mut Sink<'_>) -> Result<usize, Error> {
+        let large = match sink {
+            Sink::Nothing(_) | Sink::Parse(_) => Large::Request,
+            _ => Large::Reply,
+        };
         let sent = self.start(request, large, true)?;
-        self.finish(sent, take)
+        self.finish(sent, sink)
     }
 
-    /// A call whose reply holds no bytes of variable length.
+    /// A call whose reply is short.
     pub(super) fn ask<R>(
         &self,
         request: &dyn Message,
         decode: fn(&[u8]) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let mut answer = Err(Error::BadValue);
-        self.call(request, Large::Request, &mut |reply| {
-            answer = decode(reply);
-            Ok(())
-        })?;
-        answer
+        let mut answer = Answer {
+            decode,
+            answer: None,
+        };
+        self.call(request, &mut Sink::Parse(&mut answer))?;
+        answer.answer.ok_or(Error::BadValue)
     }
 
-    /// A call whose reply is only a header.
-    pub(super) fn tell(&self, request: &dyn Message) -> Result<(), Error> {
-        self.ask(request, |reply| match reply.len().checked_sub(HEADER) {
-            Some(0) => Ok(()),
-            more => Err(Error::Trailing {
-                extra: clamp(more.unwrap_or(0)),
-            }),
-        })
+    /// A call whose reply says nothing new, and has `len` bytes of fields.
+    pub(super) fn tell(&self, request: &dyn Message, len: usize) -> Result<(), Error> {
+        self.call(request, &mut Sink::Nothing(len)).map(drop)
     }
 
     /// Sends a request.
@@ -148,23 +208,26 @@ impl Session {
         }
     }
 
-    /// Waits for the reply.
-    pub(super) fn finish(&self, sent: Sent, take: &mut Take<'_>) -> Result<(), Error> {
+    /// Waits for the reply. Returns the bytes moved.
+    pub(super) fn finish(&self, sent: Sent, sink: &mut Sink<'_>) -> Result<usize, Error> {
         let Sent { tag, ticket } = sent;
         let mut came = false;
+        let mut len = 0;
         let result = self.transport.wait(ticket, &mut |reply| {
             came = true;
             self.client.finish(tag, reply)?;
-            take(reply)
+            len = sink.take(reply)?;
+            Ok(())
         });
         if !came {
             self.abandon(tag);
         }
-        result
+        result.map(|()| len)
     }
 
     /// Forgets a fid. Nobody waits for the answer: it is taken in with a later call.
     pub(super) fn clunk(&self, fid: Fid) {
+        self.take_late();
         match self.client.begin_clunk(fid) {
             Ok(tag) => self.send_off(tag, &Tclunk { fid }),
             Err(_) => self.client.lose_fid(fid),
@@ -172,15 +235,29 @@ impl Session {
     }
 
     /// Takes in late replies, and tries again to be rid of a fid that was set aside.
+    #[inline(never)]
     pub(super) fn collect(&self) {
-        if self.client.owed() {
-            self.reclaim();
-        }
+        self.take_late();
         if let Some(fid) = self.client.lost_fid() {
             self.clunk(fid);
         }
     }
 
+    /// A fid, for which room may have to be made first.
+    pub(super) fn take_fid(&self) -> Result<Fid, Error> {
+        self.client.take_fid().or_else(|_| {
+            self.collect();
+            self.client.take_fid()
+        })
+    }
+
+    fn take_late(&self) {
+        if self.client.owed() {
+            self.reclaim();
+        }
+    }
+
+    #[inline(never)]
     fn reclaim(&self) {
         self.transport
             .reclaim(&mut |tag, reply| self.client.late(tag, reply));
@@ -207,6 +284,7 @@ impl Session {
         }
     }
 
+    #[inline(never)]
     fn send(
         &self,
         tag: Tag,

@@ -1,10 +1,10 @@
 //! Reads and writes of any length, in pieces, several of them in flight.
 
 use super::File;
-use super::session::Sent;
+use super::session::{Parse, Sent, Sink};
 use crate::error::{Errno, Error, local};
 use crate::msg::wire::{Data, clamp};
-use crate::msg::{Rread, Rwrite, Tread, Twrite};
+use crate::msg::{Rwrite, Tread, Twrite};
 use crate::transport::Large;
 
 /// Most pieces of one read or write in flight.
@@ -72,6 +72,22 @@ impl File {
             Some(error) if transfer.done == 0 => Err(error),
             _ => Ok(transfer.done),
         }
+    }
+}
+
+/// The answer to a `Twrite` of `len` bytes.
+struct Written {
+    len: usize,
+    count: usize,
+}
+
+impl Parse for Written {
+    fn parse(&mut self, reply: &[u8]) -> Result<(), Error> {
+        self.count = Rwrite::decode_fields(reply)?.count as usize;
+        if self.count > self.len {
+            return Err(Error::BadValue);
+        }
+        Ok(())
     }
 }
 
@@ -154,26 +170,18 @@ impl Transfer<'_, '_> {
     /// Waits for a piece's reply, and says how many bytes it moved.
     fn take(&mut self, piece: Piece) -> Result<usize, Error> {
         let Piece { sent, at, len } = piece;
-        let buffer = &mut self.buffer;
-        let mut moved = 0;
-        self.file.handle.session.finish(sent, &mut |reply| {
-            match buffer {
-                Buffer::Read(buffer) => {
-                    let data = Rread::decode(reply)?.data.0;
-                    moved = data.len();
-                    if moved <= len {
-                        let room = buffer.get_mut(at..at + moved).ok_or(Error::BadValue)?;
-                        room.copy_from_slice(data);
-                    }
-                }
-                Buffer::Write(_) => moved = Rwrite::decode(reply)?.count as usize,
+        let session = &self.file.handle.session;
+        match &mut self.buffer {
+            Buffer::Read(buffer) => {
+                let room = buffer.get_mut(at..at + len).unwrap_or_default();
+                session.finish(sent, &mut Sink::Data(room))
             }
-            if moved > len {
-                return Err(Error::BadValue);
+            Buffer::Write(_) => {
+                let mut written = Written { len, count: 0 };
+                session.finish(sent, &mut Sink::Parse(&mut written))?;
+                Ok(written.count)
             }
-            Ok(())
-        })?;
-        Ok(moved)
+        }
     }
 
     fn account(&mut self, len: usize, moved: Result<usize, Error>) {

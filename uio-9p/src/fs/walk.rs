@@ -7,7 +7,6 @@ use super::{Follow, Handle, Mount, path};
 use crate::error::{Errno, Error, local};
 use crate::msg::walk::Names;
 use crate::msg::{MAX_NAMES, Rwalk, Twalk};
-use crate::transport::Large;
 use crate::types::{Fid, Qid};
 
 /// Most links followed in one path (`MAXSYMLINKS`).
@@ -21,7 +20,7 @@ enum End {
 }
 
 /// What one `Twalk` came to.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Step {
     /// Names found.
     found: usize,
@@ -29,6 +28,23 @@ struct Step {
     last: Qid,
     /// Index of the first that is a symbolic link.
     link: Option<usize>,
+}
+
+impl Step {
+    fn of(reply: &[u8]) -> Result<Self, Error> {
+        let qids = Rwalk::decode_fields(reply)?.qids;
+        let mut step = Self {
+            found: qids.len(),
+            ..Self::default()
+        };
+        for (index, qid) in qids.iter().enumerate() {
+            step.last = qid;
+            if qid.is_symlink() && step.link.is_none() {
+                step.link = Some(index);
+            }
+        }
+        Ok(step)
+    }
 }
 
 impl Mount {
@@ -45,8 +61,7 @@ impl Mount {
             match self.walk_names(&names, follow)? {
                 End::File(handle, qid) => return Ok((handle, qid)),
                 End::Link(at) => {
-                    let target = self.link_target(names.get(..=at).unwrap_or_default())?;
-                    let path = path::resolve(&names, at, &target);
+                    let path = self.follow(&names, at)?;
                     drop(names);
                     resolved = path;
                     names = path::names(&resolved)?;
@@ -86,12 +101,14 @@ impl Mount {
         self.step(of, &[])?.0.ok_or(Error::BadValue)
     }
 
-    fn link_target(&self, names: &[&[u8]]) -> Result<Vec<u8>, Error> {
-        match self.walk_names(names, Follow::No)? {
+    /// The path that leads on from the link with this index.
+    #[cold]
+    fn follow(&self, names: &[&[u8]], at: usize) -> Result<Vec<u8>, Error> {
+        match self.walk_names(names.get(..=at).unwrap_or_default(), Follow::No)? {
             End::File(handle, _) => {
                 let mut target = Vec::new();
                 handle.readlink(&mut target)?;
-                Ok(target)
+                Ok(path::resolve(names, at, &target))
             }
             // What was no link a moment ago is one now.
             End::Link(_) => local(Errno::ELOOP),
@@ -135,24 +152,15 @@ impl Mount {
 
     /// One `Twalk` to a new fid: its handle if every name was found.
     fn step(&self, from: &Handle, names: &[&[u8]]) -> Result<(Option<Handle>, Step), Error> {
-        let fid = self.0.client.take_fid()?;
+        let fid = self.0.take_fid()?;
         let request = Twalk {
             fid: from.fid,
             newfid: fid,
             names: Names::List(names),
         };
-        let mut step = Step::default();
-        let result = self.0.call(&request, Large::Request, &mut |reply| {
-            let qids = Rwalk::decode(reply)?.qids;
-            step.found = qids.len();
-            for (index, qid) in qids.iter().enumerate() {
-                step.last = qid;
-                if qid.is_symlink() && step.link.is_none() {
-                    step.link = Some(index);
-                }
-            }
-            Ok(())
-        });
+        let result = self.0.ask(&request, Step::of);
+        let step = result.unwrap_or_default();
+        let result = result.map(drop);
         match result {
             Ok(()) if step.found == names.len() => {
                 let handle = Handle {

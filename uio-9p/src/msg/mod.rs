@@ -84,27 +84,24 @@ impl Header {
             tag: Wire::get(&mut from),
         };
         from.check()?;
-        let actual = clamp(message.len());
-        if header.size == actual {
+        if header.size == clamp(message.len()) {
             Ok(header)
         } else {
             Err(Error::SizeMismatch {
                 header: header.size,
-                actual,
             })
         }
     }
 }
 
-/// A reader at the first field of a message of type `expected`.
-fn open(message: &[u8], expected: u8) -> Result<Reader<'_>, Error> {
+/// Whether `message` is whole and of type `expected`.
+fn check(message: &[u8], expected: u8) -> Result<(), Error> {
     let got = Header::of(message)?.kind;
-    if got != expected {
-        return Err(Error::UnexpectedType { expected, got });
+    if got == expected {
+        Ok(())
+    } else {
+        Err(Error::UnexpectedType { expected, got })
     }
-    let mut from = Reader::new(message);
-    from.bytes(HEADER);
-    Ok(from)
 }
 
 /// Defines a request and its reply: types, encoders, decoders.
@@ -162,8 +159,17 @@ macro_rules! messages {
             /// # Errors
             /// When type, size or a field is wrong: see [`Error`].
             pub fn decode(message: & $($life)? [u8]) -> Result<Self, Error> {
-                #[allow(unused_mut)]
-                let mut from: Reader<'_> = super::open(message, Self::KIND)?;
+                super::check(message, Self::KIND)?;
+                Self::decode_fields(message)
+            }
+
+            /// Reads a message whose header is known to be right, as after [`crate::client::Client::finish`].
+            ///
+            /// # Errors
+            /// When a field is wrong: see [`Error`].
+            pub fn decode_fields(message: & $($life)? [u8]) -> Result<Self, Error> {
+                let mut from = Reader::new(message);
+                from.bytes(super::HEADER);
                 let message = Self { $($field: Wire::get(&mut from),)* };
                 from.finish()?;
                 Ok(message)

@@ -22,7 +22,14 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// Puts the lowest `len` bytes of `value`, little-endian.
+    #[inline(never)] // called for nearly every field: its size counts, not its call
+    fn int(&mut self, value: u64, len: usize) {
+        self.bytes(value.to_le_bytes().get(..len).unwrap_or_default());
+    }
+
     /// Puts `bytes` as they are.
+    #[inline(never)]
     pub fn bytes(&mut self, bytes: &[u8]) {
         let end = self.at.saturating_add(bytes.len());
         if let Some(room) = self.out.get_mut(self.at..end) {
@@ -40,13 +47,13 @@ impl<'b> Writer<'b> {
     ///
     /// # Errors
     /// [`Error::BufferFull`] when they did not fit, [`Error::BadValue`] after [`Writer::fail`].
+    #[inline(never)]
     pub fn finish(self) -> Result<usize, Error> {
         if self.bad {
             Err(Error::BadValue)
         } else if self.at > self.out.len() {
             Err(Error::BufferFull {
                 need: clamp(self.at),
-                have: clamp(self.out.len()),
             })
         } else {
             Ok(self.at)
@@ -77,6 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes.
+    #[inline(never)] // called for nearly every field: its size counts, not its call
     pub fn bytes(&mut self, count: usize) -> &'a [u8] {
         self.need = self.need.saturating_add(count);
         match self.rest.split_at_checked(count) {
@@ -92,9 +100,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next `N` bytes, zero when they are not there.
-    pub fn array<const N: usize>(&mut self) -> [u8; N] {
-        self.bytes(N).try_into().unwrap_or([0; N])
+    /// The next `len` bytes as a little-endian number, zero when they are not there.
+    #[inline(never)]
+    fn int(&mut self, len: usize) -> u64 {
+        let mut bytes = [0; 8];
+        for (to, from) in bytes.iter_mut().zip(self.bytes(len)) {
+            *to = *from;
+        }
+        u64::from_le_bytes(bytes)
     }
 
     /// The bytes not yet taken.
@@ -118,11 +131,11 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Error::Short`] when a field was cut off, [`Error::BadValue`] after [`Reader::fail`].
+    #[inline(never)]
     pub fn check(&self) -> Result<(), Error> {
         if self.need > self.have {
             Err(Error::Short {
                 need: clamp(self.need),
-                have: clamp(self.have),
             })
         } else if self.bad {
             Err(Error::BadValue)
@@ -135,6 +148,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::check`], and [`Error::Trailing`] when bytes are left.
+    #[inline(never)]
     pub fn finish(self) -> Result<(), Error> {
         self.check()?;
         if self.rest.is_empty() {
@@ -164,10 +178,10 @@ macro_rules! integer {
     ($($int:ty),*) => {$(
         impl<'a> Wire<'a> for $int {
             fn put(&self, to: &mut Writer<'_>) {
-                to.bytes(&self.to_le_bytes());
+                to.int(u64::from(*self), size_of::<Self>());
             }
             fn get(from: &mut Reader<'a>) -> Self {
-                Self::from_le_bytes(from.array())
+                from.int(size_of::<Self>()) as Self
             }
         }
     )*};
@@ -179,6 +193,7 @@ integer!(u8, u16, u32, u64);
 pub struct Str<'a>(pub &'a [u8]);
 
 impl<'a> Wire<'a> for Str<'a> {
+    #[inline(never)]
     fn put(&self, to: &mut Writer<'_>) {
         match u16::try_from(self.0.len()) {
             Ok(len) => len.put(to),
@@ -186,6 +201,7 @@ impl<'a> Wire<'a> for Str<'a> {
         }
         to.bytes(self.0);
     }
+    #[inline(never)]
     fn get(from: &mut Reader<'a>) -> Self {
         let len = u16::get(from);
         Self(from.bytes(usize::from(len)))
