@@ -75,6 +75,7 @@ impl<'a> Wire<'a> for Qid {
         self.version.put(to);
         self.path.put(to);
     }
+    #[inline(never)]
     fn get(from: &mut Reader<'a>) -> Self {
         Self {
             kind: Wire::get(from),

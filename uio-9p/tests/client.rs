@@ -135,11 +135,14 @@ fn fids_are_bounded() {
     assert_eq!(client.lost_fid(), Some(Fid(9)));
 }
 
+/// Makes a reply for a tag.
+type Make<'m> = &'m dyn Fn(Tag) -> Vec<u8>;
+
 #[test]
 fn bad_replies_end_their_call_only() {
     let client = Client::new();
     let other = client.begin(Tread::KIND).unwrap();
-    let bad: [(&dyn Fn(Tag) -> Vec<u8>, Error); 6] = [
+    let bad: [(Make<'_>, Error); 6] = [
         (&|_| vec![], Error::Short { need: 7 }),
         (
             &|tag| [reply(tag, &Rclunk {}), vec![0]].concat(),

@@ -24,8 +24,11 @@ fn frame(kind: u8, fields: &[u8]) -> Vec<u8> {
     [&size.to_le_bytes()[..], &[kind, 0x34, 0x12], fields].concat()
 }
 
+/// Decodes a message and encodes it again.
+type Decode<'d> = &'d dyn Fn(&[u8]) -> Result<Vec<u8>, Error>;
+
 /// What must hold for a message, given its decoder.
-fn check(message: &dyn Message, name: &str, decode: &dyn Fn(&[u8]) -> Result<Vec<u8>, Error>) {
+fn check(message: &dyn Message, name: &str, decode: Decode<'_>) {
     let mut buffer = vec![0x5a; 4096];
     let len = encode(message, TAG, &mut buffer).unwrap();
     assert!(

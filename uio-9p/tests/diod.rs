@@ -114,7 +114,7 @@ fn files_there_and_here_are_the_same() {
     let Some(diod) = Diod::start() else { return };
     let mount = diod.mount(65_536);
     let share = diod.share();
-    let data: Vec<u8> = (0..1_000_003u32).map(|i| (i * 11 >> 4) as u8).collect();
+    let data: Vec<u8> = (0..1_000_003u32).map(|i| ((i * 11) >> 4) as u8).collect();
 
     let file = mount.open(b"/a", O_RDWR | O_CREAT | O_EXCL, 0o640).unwrap();
     assert_eq!(file.write_at(&data, 0), Ok(data.len()));

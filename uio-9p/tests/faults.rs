@@ -33,8 +33,11 @@ fn assert_well(carrier: &Carrier, mount: &Mount) {
     assert_eq!(carrier.faults_left(), 0);
 }
 
+/// Whether an error is the one to be expected.
+type Fits = fn(&Error) -> bool;
+
 /// Every kind of bad reply with the error that it gives.
-fn bad_replies() -> Vec<(Fault, fn(&Error) -> bool)> {
+fn bad_replies() -> Vec<(Fault, Fits)> {
     vec![
         (Fault::Cut(0), |e| matches!(e, Error::Short { .. })),
         (Fault::Cut(6), |e| matches!(e, Error::Short { need: 7 })),

@@ -115,7 +115,7 @@ fn long_transfers_in_pieces_and_out_of_order() {
     let (carrier, mount) = mounted(|_| {});
     carrier.reorder();
     carrier.server(|server| server.iounit = 4096);
-    let data: Vec<u8> = (0..300_001u32).map(|i| (i * 7 >> 3) as u8).collect();
+    let data: Vec<u8> = (0..300_001u32).map(|i| ((i * 7) >> 3) as u8).collect();
     let file = mount.open(b"big", O_RDWR | O_CREAT, 0o600).unwrap();
     assert_eq!(file.write_at(&data, 5), Ok(data.len()));
     assert!(carrier.most_in_flight() >= 4);

@@ -247,7 +247,7 @@ fn verdict(tag: Tag, expected: u8, reply: &[u8]) -> Result<(), Error> {
         });
     }
     if header.kind == Rlerror::KIND {
-        let ecode = Rlerror::decode(reply)?.ecode;
+        let ecode = Rlerror::decode_fields(reply)?.ecode;
         // Linux' numbers end at 4095 (MAX_ERRNO); zero would be no error.
         return match i32::try_from(ecode) {
             Ok(errno @ 1..=4095) => Err(Error::Remote(Errno(errno))),

@@ -33,15 +33,13 @@ struct Step {
 impl Step {
     fn of(reply: &[u8]) -> Result<Self, Error> {
         let qids = Rwalk::decode_fields(reply)?.qids;
-        let mut step = Self {
-            found: qids.len(),
-            ..Self::default()
-        };
-        for (index, qid) in qids.iter().enumerate() {
+        let mut step = Self::default();
+        for qid in qids.iter() {
             step.last = qid;
             if qid.is_symlink() && step.link.is_none() {
-                step.link = Some(index);
+                step.link = Some(step.found);
             }
+            step.found += 1;
         }
         Ok(step)
     }
@@ -158,34 +156,26 @@ impl Mount {
             newfid: fid,
             names: Names::List(names),
         };
-        let result = self.0.ask(&request, Step::of);
-        let step = result.unwrap_or_default();
-        let result = result.map(drop);
-        match result {
-            Ok(()) if step.found == names.len() => {
+        match self.0.ask(&request, Step::of) {
+            Ok(step) if step.found == names.len() => {
                 let handle = Handle {
                     session: Arc::clone(&self.0),
                     fid,
                 };
                 Ok((Some(handle), step))
             }
-            Ok(()) if step.found > 0 && step.found < names.len() => {
+            Ok(step) if step.found > 0 && step.found < names.len() => {
                 self.0.client.free_fid(fid);
                 Ok((None, step))
             }
-            // A server that finds nothing must say so with an error, and cannot find more than was asked for.
-            Ok(()) => {
-                self.0.client.lose_fid(fid);
-                Err(Error::BadValue)
+            Err(Error::Remote(errno)) => {
+                self.0.client.free_fid(fid);
+                Err(Error::Remote(errno))
             }
-            Err(error) => {
-                match error {
-                    Error::Remote(_) | Error::OutOfTags | Error::Busy => {
-                        self.0.client.free_fid(fid);
-                    }
-                    _ => self.0.client.lose_fid(fid),
-                }
-                Err(error)
+            // Including a server that finds nothing and does not say so with an error, or more than was asked for.
+            other => {
+                self.0.client.lose_fid(fid);
+                Err(other.err().unwrap_or(Error::BadValue))
             }
         }
     }

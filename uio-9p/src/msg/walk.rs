@@ -91,9 +91,8 @@ impl Qids<'_> {
 
     /// One after the other.
     pub fn iter(&self) -> impl Iterator<Item = Qid> + '_ {
-        self.0
-            .chunks_exact(Qid::LEN)
-            .map(|bytes| Qid::get(&mut Reader::new(bytes)))
+        let mut from = Reader::new(self.0);
+        core::iter::from_fn(move || from.more().then(|| Qid::get(&mut from)))
     }
 }
 
