@@ -6,7 +6,7 @@ use hermit_sync::InterruptTicketMutex;
 use uio_console::record::LogLine;
 
 use crate::arch::core_local::core_id;
-use crate::arch::kernel::systemtime::now_micros;
+use crate::arch::processor::{get_frequency, get_timestamp};
 
 /// Bytes of the ring: a header and the text of each line, oldest dropped first.
 const RING_SIZE: usize = 16 * 1024;
@@ -27,7 +27,7 @@ struct Ring {
 	next: u64,
 }
 
-/// Bytes of a line before its text: time (8), core (2), level (1), length of the text (1).
+/// Bytes of a line before its text: time stamp counter (8), core (2), level (1), length of the text (1).
 const HEADER: usize = 12;
 
 impl Ring {
@@ -67,7 +67,8 @@ impl Ring {
 			self.first += 1;
 		}
 		let mut header = [0; HEADER];
-		header[..8].copy_from_slice(&now_micros().to_le_bytes());
+		// The clock's frequency is not known yet when the first lines are logged.
+		header[..8].copy_from_slice(&get_timestamp().to_le_bytes());
 		header[8..10].copy_from_slice(&(core_id() as u16).to_le_bytes());
 		header[10] = level;
 		header[11] = text.len() as u8;
@@ -133,7 +134,7 @@ pub(crate) fn read(from: u64, each: &mut dyn FnMut(&LogLine<'_>) -> bool) {
 		let [time @ .., core_low, core_high, level, _] = header;
 		let line = LogLine {
 			number,
-			at_us: u64::from_le_bytes(time),
+			at_us: u64::from_le_bytes(time) / u64::from(get_frequency().max(1)),
 			level,
 			core: u16::from_le_bytes([core_low, core_high]),
 			text: &text[..len],
