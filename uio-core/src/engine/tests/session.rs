@@ -5,7 +5,7 @@ use std::vec::Vec;
 use uio_console::frame::{encode, stuff};
 use uio_console::message::CloseReason;
 use uio_console::record::{Failure, UsageProblem};
-use uio_console::{MAX_FRAME, RequestId, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, RequestId, ToGuest};
 
 use crate::engine::MAX_REQUESTS;
 use crate::fake::Host;
@@ -112,6 +112,12 @@ fn an_identifier_in_use_closes() {
     let mut host = Host::connected();
     let id = occupy(&mut host, 1)[0];
     host.start_as(id, 8192, &["version"]);
+    host.until(|host| host.session.len() == 2).unwrap();
+    assert_eq!(host.session[1], closed(CloseReason::DuplicateId));
+    // Also when the command is refused for another reason.
+    let mut host = Host::connected();
+    let id = occupy(&mut host, 1)[0];
+    host.start_as(id, 8192, &["nonsense"]);
     host.until(|host| host.session.len() == 2).unwrap();
     assert_eq!(host.session[1], closed(CloseReason::DuplicateId));
 }
@@ -258,6 +264,26 @@ fn many_hellos_while_nothing_can_be_sent_are_answered_when_it_can() {
 }
 
 #[test]
+fn nothing_precedes_the_hello_of_its_session() {
+    let mut host = Host::connected();
+    for _ in 0..50 {
+        host.channel.set_room(0);
+        host.send(&ToGuest::Hello { version: 1 });
+        let ids: Vec<u32> = (0..4).map(|_| host.start(8192, &["help"])).collect();
+        std::thread::yield_now();
+        host.channel.set_room(1);
+        let first = host
+            .channel
+            .take(std::time::Duration::from_secs(10))
+            .unwrap();
+        assert!(matches!(crate::fake::owned(&first), FromGuest::Hello(_)));
+        for id in ids {
+            assert_eq!(host.exit(id).unwrap().status, Some(0));
+        }
+    }
+}
+
+#[test]
 fn a_host_that_never_reads_is_shut_out_and_the_next_one_served() {
     let mut host = Host::connected();
     host.channel.set_room(0);
@@ -321,8 +347,10 @@ fn workers_end_when_nobody_talks_for_long() {
     assert_eq!(host.run(&["help"]).status, Some(0));
     host.until(|host| host.platform.spawned.load(SeqCst) == 1)
         .unwrap();
-    host.platform.skip_ms(crate::engine::PARKED_MS);
-    host.until(|host| host.platform.workers.load(SeqCst) == 0)
-        .expect("it ends");
+    host.until(|host| {
+        host.platform.skip_ms(crate::engine::PARKED_MS);
+        host.platform.workers.load(SeqCst) == 0
+    })
+    .expect("it ends");
     assert_eq!(host.run(&["help"]).status, Some(0));
 }
