@@ -170,16 +170,19 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::OutOfFids`].
+    #[inline(never)]
     pub fn take_fid(&self) -> Result<Fid, Error> {
         self.fids.take().ok_or(Error::OutOfFids)
     }
 
     /// Gives back a fid that the server does not know.
+    #[inline(never)]
     pub fn free_fid(&self, fid: Fid) {
         self.fids.free(fid);
     }
 
     /// Sets aside a fid that the server may or may not know.
+    #[inline(never)]
     pub fn lose_fid(&self, fid: Fid) {
         self.fids.lose(fid);
     }
@@ -225,8 +228,8 @@ impl Client {
     fn judge_special(&self, tag: Tag, answered: bool) {
         match self.calls.expected(tag) {
             // Whatever the answer, the fid is forgotten (9P2000, clunk(5)).
-            Rclunk::KIND if answered => self.fids.free(Fid(self.calls.about(tag))),
-            Rclunk::KIND => self.fids.lose(Fid(self.calls.about(tag))),
+            Rclunk::KIND if answered => self.free_fid(Fid(self.calls.about(tag))),
+            Rclunk::KIND => self.lose_fid(Fid(self.calls.about(tag))),
             Rflush::KIND => {
                 if let Ok(old) = u16::try_from(self.calls.about(tag)) {
                     self.calls.mark(Tag(old), 0, calls::FLUSHING);

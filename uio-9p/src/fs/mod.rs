@@ -223,8 +223,6 @@ impl Handle {
 
     fn readlink(&self, target: &mut Vec<u8>) -> Result<(), Error> {
         let request = Treadlink { fid: self.fid };
-        self.session
-            .call(&request, &mut Sink::Target(target))
-            .map(drop)
+        self.session.call(&request, &mut Sink::Target(target))
     }
 }

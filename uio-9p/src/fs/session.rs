@@ -64,8 +64,8 @@ pub(super) enum Sink<'s> {
     Nothing(usize),
     /// To a decoder.
     Parse(&'s mut dyn Parse),
-    /// The data of an `Rread`, which must fit.
-    Data(&'s mut [u8]),
+    /// The data of an `Rread`, which must fit, and how many bytes that was.
+    Data(&'s mut [u8], &'s mut usize),
     /// The data of an `Rreaddir`.
     Entries(&'s mut Vec<u8>),
     /// The target in an `Rreadlink`.
@@ -73,27 +73,28 @@ pub(super) enum Sink<'s> {
 }
 
 impl Sink<'_> {
-    /// Takes a reply whose header is right. Returns the bytes moved, where it moves any.
-    fn take(&mut self, reply: &[u8]) -> Result<usize, Error> {
+    /// Takes a reply whose header is right.
+    fn take(&mut self, reply: &[u8]) -> Result<(), Error> {
         let (to, from) = match self {
             Self::Nothing(len) => {
                 let mut fields = Reader::new(reply);
                 fields.bytes(HEADER + *len);
-                return fields.finish().map(|()| 0);
+                return fields.finish();
             }
-            Self::Parse(parser) => return parser.parse(reply).map(|()| 0),
-            Self::Data(room) => {
+            Self::Parse(parser) => return parser.parse(reply),
+            Self::Data(room, moved) => {
                 let data = Rread::decode_fields(reply)?.data.0;
                 let room = room.get_mut(..data.len()).ok_or(Error::BadValue)?;
                 room.copy_from_slice(data);
-                return Ok(data.len());
+                **moved = data.len();
+                return Ok(());
             }
             // `Rreaddir` has the same fields as `Rread`.
             Self::Entries(entries) => (entries, Rread::decode_fields(reply)?.data.0),
             Self::Target(target) => (target, Rreadlink::decode_fields(reply)?.target.0),
         };
         to.extend_from_slice(from);
-        Ok(from.len())
+        Ok(())
     }
 }
 
@@ -157,8 +158,8 @@ impl Session {
         Ok(msize.0)
     }
 
-    /// Sends a request and takes its reply. Returns the bytes moved.
-    pub(super) fn call(&self, request: &dyn Message, sink: &mut Sink<'_>) -> Result<usize, Error> {
+    /// Sends a request and takes its reply.
+    pub(super) fn call(&self, request: &dyn Message, sink: &mut Sink<'_>) -> Result<(), Error> {
         let large = match sink {
             Sink::Nothing(_) | Sink::Parse(_) => Large::Request,
             _ => Large::Reply,
@@ -183,7 +184,7 @@ impl Session {
 
     /// A call whose reply says nothing new, and has `len` bytes of fields.
     pub(super) fn tell(&self, request: &dyn Message, len: usize) -> Result<(), Error> {
-        self.call(request, &mut Sink::Nothing(len)).map(drop)
+        self.call(request, &mut Sink::Nothing(len))
     }
 
     /// Sends a request.
@@ -208,21 +209,19 @@ impl Session {
         }
     }
 
-    /// Waits for the reply. Returns the bytes moved.
-    pub(super) fn finish(&self, sent: Sent, sink: &mut Sink<'_>) -> Result<usize, Error> {
+    /// Waits for the reply.
+    pub(super) fn finish(&self, sent: Sent, sink: &mut Sink<'_>) -> Result<(), Error> {
         let Sent { tag, ticket } = sent;
         let mut came = false;
-        let mut len = 0;
         let result = self.transport.wait(ticket, &mut |reply| {
             came = true;
             self.client.finish(tag, reply)?;
-            len = sink.take(reply)?;
-            Ok(())
+            sink.take(reply)
         });
         if !came {
             self.abandon(tag);
         }
-        result.map(|()| len)
+        result
     }
 
     /// Forgets a fid. Nobody waits for the answer: it is taken in with a later call.

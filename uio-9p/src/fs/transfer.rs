@@ -174,7 +174,9 @@ impl Transfer<'_, '_> {
         match &mut self.buffer {
             Buffer::Read(buffer) => {
                 let room = buffer.get_mut(at..at + len).unwrap_or_default();
-                session.finish(sent, &mut Sink::Data(room))
+                let mut moved = 0;
+                session.finish(sent, &mut Sink::Data(room, &mut moved))?;
+                Ok(moved)
             }
             Buffer::Write(_) => {
                 let mut written = Written { len, count: 0 };
