@@ -1,1 +1,541 @@
+//! Golden tests: every record and failure as text and as JSON.
 
+use uio_console::RequestId;
+use uio_console::record::{
+    Entry, Failure, Kind, LogLine, Memory, NO_ARG, ObjectError, Part, Program, SectionRule, Stat,
+    Symbol, Task, TaskState, UsageProblem,
+};
+
+use super::*;
+
+const ID: RequestId = RequestId(1);
+
+fn words(argv: &[&str]) -> Vec<Vec<u8>> {
+    argv.iter().map(|arg| arg.as_bytes().to_vec()).collect()
+}
+
+/// Standard output and error of a request with these messages.
+fn rendered(
+    argv: &[&str],
+    format: Format,
+    colour: bool,
+    status: i32,
+    messages: &[FromGuest<'_>],
+) -> (String, String) {
+    let argv = words(argv);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut output = Output {
+        out: &mut out,
+        err: &mut err,
+        format,
+        colour,
+    };
+    let near = |name: &[u8]| match name {
+        b"coutner" => vec!["counter".to_owned(), "count".to_owned()],
+        _ => Vec::new(),
+    };
+    let mut renderer = Renderer::new(&mut output, &argv);
+    renderer.near_matches(&near);
+    for message in messages {
+        renderer.message(message);
+    }
+    renderer.finish(status).unwrap();
+    (
+        String::from_utf8(out).unwrap(),
+        String::from_utf8(err).unwrap(),
+    )
+}
+
+fn records<'a>(records: &[Record<'a>]) -> Vec<FromGuest<'a>> {
+    records
+        .iter()
+        .map(|&record| FromGuest::Record { id: ID, record })
+        .collect()
+}
+
+fn text(argv: &[&str], of: &[Record<'_>]) -> String {
+    let (out, err) = rendered(argv, Format::Text, false, 0, &records(of));
+    assert_eq!(err, "");
+    out
+}
+
+fn json(argv: &[&str], of: &[Record<'_>]) -> serde_json::Value {
+    let (out, err) = rendered(argv, Format::Json, false, 0, &records(of));
+    assert_eq!(err, "");
+    serde_json::from_str(&out).unwrap()
+}
+
+fn stat(kind: Kind, mode: u32, size: u64) -> Stat {
+    Stat {
+        kind,
+        mode,
+        size,
+        modified_ns: 1_767_780_764_000_000_123,
+        inode: 42,
+        links: 2,
+        uid: 1000,
+        gid: 100,
+    }
+}
+
+#[test]
+fn entries() {
+    let of = [
+        Record::Entry(Entry {
+            name: b"web.toml",
+            stat: stat(Kind::File, 0o644, 412),
+        }),
+        Record::Entry(Entry {
+            name: b"\x1b[31mred\xff",
+            stat: stat(Kind::Directory, 0o755, 4096),
+        }),
+    ];
+    assert_eq!(
+        text(&["ls"], &of),
+        "-rw-r--r--  2   412  2026-01-07 10:12:44  web.toml\n\
+         drwxr-xr-x  2  4096  2026-01-07 10:12:44  \\u{1b}[31mred\\xff\n"
+    );
+    let value = json(&["ls"], &of);
+    assert_eq!(value[0]["name"], "web.toml");
+    assert_eq!(value[0]["mode"], "0644");
+    assert_eq!(value[0]["kind"], "file");
+    assert_eq!(value[0].get("name_hex"), None);
+    assert_eq!(value[1]["name_hex"], "1b5b33316d726564ff");
+}
+
+#[test]
+fn file_status() {
+    let of = [Record::Stat(stat(Kind::File, 0o4755, 5))];
+    assert_eq!(
+        text(&["stat", "/x"], &of),
+        "kind      file\nsize      5\nmode      -rwsr-xr-x (4755)\nlinks     2\n\
+         owner     1000:100\ninode     42\nmodified  2026-01-07 10:12:44.000000123\n"
+    );
+    assert_eq!(
+        json(&["stat", "/x"], &of)[0]["modified_ns"],
+        1_767_780_764_000_000_123u64
+    );
+}
+
+#[test]
+fn tasks_and_jobs() {
+    let task = |id, name, state| {
+        Record::Task(Task {
+            id,
+            name,
+            state,
+            priority: 2,
+            core: 0,
+            stack_used: 1536,
+            stack_size: 1 << 20,
+        })
+    };
+    let of = [
+        task(0, "idle", TaskState::Idle),
+        task(12, "main", TaskState::Running),
+        Record::Job {
+            number: 1,
+            name: b"/uio/x.o",
+            task: 12,
+        },
+    ];
+    assert_eq!(
+        text(&["ps"], &of),
+        "ID  PRIO  CORE  STATE    STACK USED     SIZE  NAME\n \
+          0     2     0  idle        1.5 KiB  1.0 MiB  idle\n\
+         12     2     0  running     1.5 KiB  1.0 MiB  main\n\
+         \n\
+         JOB  TASK  NAME\n \
+          %1    12  /uio/x.o\n"
+    );
+    let value = json(&["ps"], &of);
+    assert_eq!(value[1]["state"], "running");
+    assert_eq!(value[1]["stack_used"], 1536);
+    assert_eq!(value[2]["type"], "job");
+}
+
+#[test]
+fn memory_and_uptime_stand_alone() {
+    let memory = Record::Memory(Memory {
+        total: 256 << 20,
+        frames_free: 24 << 20,
+        heap_total: 218 << 20,
+        heap_used: 3 << 20,
+        overlay: 12_600,
+        programs: 0,
+    });
+    assert_eq!(
+        text(&["free"], &[memory]),
+        "              total       used       free\n\
+         memory    256.0 MiB  232.0 MiB   24.0 MiB\n\
+         heap      218.0 MiB    3.0 MiB  215.0 MiB\n\
+         overlay    12.3 KiB\n\
+         programs        0 B\n"
+    );
+    assert_eq!(json(&["free"], &[memory])["heap_used"], 3 << 20);
+    let uptime = Record::Uptime {
+        since_boot_us: 61_000_000,
+        now_us: 1_767_780_764_000_000,
+        cores: 1,
+    };
+    assert_eq!(
+        text(&["uptime"], &[uptime]),
+        "2026-01-07 10:12:44 up 1 min 1 s, 1 core\n"
+    );
+    assert_eq!(json(&["uptime"], &[uptime])["cores"], 1);
+}
+
+#[test]
+fn log_lines_have_colours_on_a_terminal_only() {
+    let line = |number, level, text| {
+        Record::Log(LogLine {
+            number,
+            at_us: 1_000_234,
+            level,
+            core: 0,
+            text,
+        })
+    };
+    let of = [line(1, 1, b"bad\x07".as_slice()), line(2, 3, b"fine")];
+    assert_eq!(
+        text(&["log"], &of),
+        "[    1.000234] 0 error bad\\u{7}\n[    1.000234] 0 info  fine\n"
+    );
+    let (out, _) = rendered(&["log"], Format::Text, true, 0, &records(&of));
+    assert!(out.contains("\x1b[31merror bad"), "{out}");
+    let value = json(&["log"], &of);
+    assert_eq!(value[0]["level"], "error");
+    assert_eq!(value[1]["number"], 2);
+}
+
+#[test]
+fn dumps() {
+    let of = [
+        Record::Bytes {
+            at: 16,
+            data: b"0123456789abcdef01234",
+        },
+        Record::Bytes {
+            at: 37,
+            data: b"56789abcdef",
+        },
+        Record::Bytes {
+            at: 48,
+            data: b"0123456789abcdef",
+        },
+        Record::Bytes {
+            at: 64,
+            data: &[0, 255],
+        },
+        Record::Bytes {
+            at: 0x1000,
+            data: b"x",
+        },
+    ];
+    assert_eq!(
+        text(&["hexdump", "/x"], &of),
+        "00000010  30 31 32 33 34 35 36 37  38 39 61 62 63 64 65 66  |0123456789abcdef|\n\
+         *\n\
+         00000040  00 ff                                             |..|\n\
+         00000042\n\
+         00001000  78                                                |x|\n\
+         00001001\n"
+    );
+    assert_eq!(json(&["peek", "0"], &of)[3]["hex"], "00ff");
+}
+
+#[test]
+fn symbols_and_programs() {
+    let symbol = Record::Symbol(Symbol {
+        name: b"_ZN3web4main17h0123456789abcdefE",
+        address: 0x20_1000,
+        size: 64,
+        offset: 0x12,
+        function: true,
+    });
+    assert_eq!(
+        text(&["addr", "0x201012"], &[symbol]),
+        "0x0000000000201000  64  function  web::main+0x12\n"
+    );
+    let value = json(&["addr", "0x201012"], &[symbol]);
+    assert_eq!(value[0]["demangled"], "web::main");
+    assert_eq!(value[0]["address"], "0x201000");
+    let program = Record::Program(Program {
+        path: b"/uio/x.o",
+        base: 0x40_0000,
+        size: 8192,
+        runs: 3,
+        running: 1,
+    });
+    assert_eq!(
+        text(&["programs"], &[program]),
+        "BASE                   SIZE  RUNS  RUNNING  PATH\n\
+         0x0000000000400000  8.0 KiB     3        1  /uio/x.o\n"
+    );
+    assert_eq!(json(&["programs"], &[program])[0]["runs"], 3);
+}
+
+#[test]
+fn versions_and_commands() {
+    let version = Record::Version {
+        kernel: "0.11.0",
+        overlay: "0.1.0",
+        arch: "x86_64",
+        build_id: &[0xab, 0x01],
+        features: "pci uio",
+        isolation: "none",
+    };
+    assert_eq!(
+        text(&["version"], &[version]),
+        "kernel     hermit 0.11.0 (x86_64)\noverlay    0.1.0\nbuild id   ab01\n\
+         features   pci uio\nisolation  none\n"
+    );
+    assert_eq!(json(&["version"], &[version])["build_id"], "ab01");
+    let of = [
+        Record::Command { name: "ps" },
+        Record::Command { name: "new" },
+    ];
+    assert_eq!(
+        text(&["help"], &of),
+        "ps   list tasks and running requests\nnew\n"
+    );
+    assert_eq!(json(&["help"], &of)[1]["usage"], serde_json::Value::Null);
+}
+
+#[test]
+fn an_empty_list_is_an_empty_array() {
+    assert_eq!(json(&["ls", "/empty"], &[]), serde_json::json!([]));
+    assert_eq!(text(&["ls", "/empty"], &[]), "");
+    let (out, _) = rendered(&["ls", "/none"], Format::Json, false, 1, &[]);
+    assert_eq!(out, "");
+}
+
+#[test]
+fn what_programs_write_stays_as_it_is() {
+    let started = Record::Started {
+        isolation: "none",
+        cached: false,
+    };
+    let messages = [
+        FromGuest::Record {
+            id: ID,
+            record: started,
+        },
+        FromGuest::Stdout {
+            id: ID,
+            data: b"\x1b[1mraw\0",
+        },
+        FromGuest::Stderr {
+            id: ID,
+            data: b"oops\n",
+        },
+    ];
+    let (out, err) = rendered(&["run", "/x.o"], Format::Text, false, 0, &messages);
+    assert_eq!(out, "\x1b[1mraw\0");
+    assert!(err.starts_with("uio: the program runs without isolation"));
+    assert!(err.ends_with("oops\n"));
+    let (out, err) = rendered(&["run", "/x.o"], Format::Json, false, 0, &messages);
+    assert_eq!(out, "\x1b[1mraw\0");
+    assert!(err.starts_with("{\"cached\":false,\"isolation\":\"none\",\"type\":\"started\"}\n"));
+}
+
+#[test]
+fn copies_show_progress_on_a_terminal_only() {
+    let of = records(&[Record::Copied { bytes: 2048 }]);
+    let argv = ["cp", "/a", "/b"];
+    assert_eq!(
+        rendered(&argv, Format::Text, false, 0, &of),
+        (String::new(), String::new())
+    );
+    let (out, err) = rendered(&argv, Format::Text, true, 0, &of);
+    assert_eq!((out.as_str(), err.contains("2.0 KiB copied")), ("", true));
+    let (out, _) = rendered(&argv, Format::Json, false, 0, &of);
+    assert_eq!(out, "[\n{\"bytes\":2048,\"type\":\"copied\"}\n]\n");
+}
+
+/// The words for a failure of `run /uio/x.o -z`.
+fn failed(failure: Failure<'_>) -> String {
+    let messages = [FromGuest::Failure { id: ID, failure }];
+    let argv = ["run", "/uio/x.o", "-z"];
+    let (out, err) = rendered(&argv, Format::Text, false, 1, &messages);
+    assert_eq!(out, "");
+    err
+}
+
+#[test]
+fn failures_name_command_and_argument() {
+    for (failure, words) in [
+        (
+            Failure::Os { arg: 1, errno: 2 },
+            "run: /uio/x.o: No such file or directory\n",
+        ),
+        (
+            Failure::Os {
+                arg: NO_ARG,
+                errno: 28,
+            },
+            "run: No space left on device\n",
+        ),
+        (
+            Failure::Os { arg: 9, errno: 30 },
+            "run: Read-only file system\n",
+        ),
+        (
+            Failure::Usage {
+                arg: 2,
+                problem: UsageProblem::UnknownOption,
+            },
+            "run: no such option: `-z`\nusage: run PATH [ARG…]\n",
+        ),
+        (
+            Failure::Usage {
+                arg: NO_ARG,
+                problem: UsageProblem::Missing,
+            },
+            "run: an argument is missing\nusage: run PATH [ARG…]\n",
+        ),
+        (
+            Failure::BadAddress { address: 16 },
+            "run: address 0x10 is not mapped memory\n",
+        ),
+        (
+            Failure::Fault {
+                vector: 14,
+                instruction: 0x40_0010,
+                access: 8,
+            },
+            "run: ended by a fault: page fault (vector 14) at instruction 0x400010, access to 0x8\n",
+        ),
+        (Failure::Interrupted, "run: interrupted\n"),
+        (
+            Failure::UnknownSymbol { name: b"coutner" },
+            "run: coutner: no such symbol in the image; did you mean `counter`, `count`?\n",
+        ),
+        (
+            Failure::Object {
+                arg: 1,
+                error: ObjectError::Undefined { symbol: b"gone" },
+            },
+            "run: /uio/x.o: undefined symbol `gone`\n",
+        ),
+        (
+            Failure::SymbolsOfAnotherBuild {
+                index: &[1],
+                image: &[],
+            },
+            "run: the symbol index on the share is of build 01, the image of build (none); start \
+             the VM again with the index of its image\n",
+        ),
+    ] {
+        assert_eq!(failed(failure), words);
+    }
+}
+
+#[test]
+fn no_failure_is_without_words() {
+    let object = |error| Failure::Object { arg: 1, error };
+    let symbol = b"s".as_slice();
+    let section = b".text".as_slice();
+    let (kind, offset, index) = (2, 16, 3);
+    let mut failures = vec![
+        Failure::UnknownCommand,
+        Failure::TooManyArguments { max: 64 },
+        Failure::ArgumentTooLong { arg: 1, max: 9 },
+        Failure::Busy { max: 4 },
+        Failure::NoShare { arg: 1 },
+        Failure::NoHandler { signal: 15 },
+        Failure::NoSymbols,
+        Failure::NoSymbolAt { address: 1 },
+        Failure::ProgramRuns { arg: 1 },
+        Failure::NoMemory { bytes: 1 },
+        object(ObjectError::Empty),
+        object(ObjectError::NotElf),
+        object(ObjectError::WrongClass),
+        object(ObjectError::WrongMachine { machine: 183 }),
+        object(ObjectError::NotRelocatable { file_type: 2 }),
+        object(ObjectError::TooLarge { size: 9, max: 8 }),
+        object(ObjectError::Truncated { need: 9, have: 8 }),
+        object(ObjectError::Relocation {
+            kind,
+            section,
+            offset,
+            symbol,
+        }),
+        object(ObjectError::Overflow {
+            kind,
+            section,
+            offset,
+            symbol,
+        }),
+        object(ObjectError::OutsideSection {
+            kind,
+            section,
+            offset,
+        }),
+        object(ObjectError::SymbolKind { symbol, kind: 6 }),
+        object(ObjectError::Duplicate { symbol }),
+        object(ObjectError::NoMain),
+    ];
+    for part in [
+        Part::Header,
+        Part::Tables,
+        Part::Length,
+        Part::Entry,
+        Part::Checksum,
+    ] {
+        failures.push(Failure::SymbolsDamaged { part });
+    }
+    for rule in [
+        SectionRule::InsideFile,
+        SectionRule::Alignment,
+        SectionRule::WriteOrExecute,
+        SectionRule::EntrySize,
+        SectionRule::Link,
+        SectionRule::ThreadLocal,
+        SectionRule::Name,
+        SectionRule::SymbolInside,
+    ] {
+        failures.push(object(ObjectError::Section { index, rule }));
+    }
+    let mut seen = Vec::new();
+    for failure in failures {
+        let words = failed(failure);
+        assert!(words.starts_with("run: ") && words.len() > 15, "{words}");
+        assert!(!seen.contains(&words), "twice: {words}");
+        seen.push(words);
+    }
+}
+
+#[test]
+fn failures_are_objects_in_json() {
+    let failure = Failure::Os { arg: 1, errno: 13 };
+    let messages = [FromGuest::Failure { id: ID, failure }];
+    let (out, err) = rendered(&["cat", "/x"], Format::Json, false, 1, &messages);
+    assert_eq!(out, "");
+    assert_eq!(err, "{\"error\":\"cat: /x: Permission denied\"}\n");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let argv = words(&["cat", "/x"]);
+    let mut err = Vec::new();
+    let mut output = Output {
+        out: &mut Full,
+        err: &mut err,
+        format: Format::Text,
+        colour: false,
+    };
+    let mut renderer = Renderer::new(&mut output, &argv);
+    renderer.message(&FromGuest::Stdout { id: ID, data: b"x" });
+    assert!(renderer.is_broken());
+    assert!(renderer.finish(0).is_err());
+}
