@@ -215,7 +215,9 @@ fn ctrl_c_interrupts_the_command_alone() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    cat.stdin.as_mut().unwrap().write_all(b"on\n").unwrap();
+    // Waiting for the process would close what it reads from.
+    let mut stdin = cat.stdin.take().unwrap();
+    stdin.write_all(b"on\n").unwrap();
     let mut byte = [0; 3];
     std::io::Read::read_exact(cat.stdout.as_mut().unwrap(), &mut byte).unwrap();
     let kill = Command::new("kill")
@@ -228,6 +230,7 @@ fn ctrl_c_interrupts_the_command_alone() {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
+    let _stdin = cat.stdin.take();
     assert_eq!(cat.wait().unwrap().code(), Some(124));
     user.fails(0, &["exec", "web", "--", "exit"]);
 }
