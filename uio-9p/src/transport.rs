@@ -3,18 +3,21 @@
 use crate::error::Error;
 use crate::types::Tag;
 
-/// Which of the two messages of a call may be as long as a session's messages can be; the other is at most
-/// [`SMALL`] bytes.
+/// Which of the two messages of a call may be as long as a session's messages can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Large {
+    /// Neither: [`SMALL_REQUEST`] and [`SMALL_REPLY`] bytes are enough.
+    Neither,
     /// The request, as in a write.
     Request,
     /// The reply, as in a read.
     Reply,
 }
 
-/// Room for the shorter message of a call, in bytes.
-pub const SMALL: usize = 4096;
+/// Room for a request that is not large, in bytes: a walk of sixteen names takes 4,129, and a link's target may have 4,096.
+pub const SMALL_REQUEST: usize = 8192;
+/// Room for a reply that is not large, in bytes: the longest, of a walk, has 217.
+pub const SMALL_REPLY: usize = 4096;
 
 /// A request on its way.
 #[derive(Debug, PartialEq, Eq)]

@@ -91,7 +91,7 @@ impl<H: Hal, T: Device + Send, R: RawMutex + Send + Sync> Transport for Driver<H
                 return result;
             }
             if left == 0 {
-                ring.detach(slot);
+                ring.give_up(slot);
                 return Err(Error::Timeout);
             }
             drop(ring);

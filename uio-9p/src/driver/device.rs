@@ -30,6 +30,7 @@ type Started<H, T> = (Ring<H, T>, Box<[u8]>);
 /// Initialises the device (VIRTIO 1.2, 3.1.1).
 pub(super) fn start<H: Hal, T: Device>(
     mut device: T,
+    slots: usize,
     prepare: &mut dyn FnMut(&mut T) -> Result<(), Error>,
 ) -> Result<Started<H, T>, Error> {
     if device.device_type() != DeviceType::_9P || !reset(&mut device) {
@@ -38,7 +39,7 @@ pub(super) fn start<H: Hal, T: Device>(
     match agree(&mut device, prepare) {
         Ok((queue, mount_tag)) => {
             device.set_status(BEGIN | DeviceStatus::FEATURES_OK | DeviceStatus::DRIVER_OK);
-            Ok((Ring::new(queue, device), mount_tag))
+            Ok((Ring::new(queue, device, slots), mount_tag))
         }
         Err(error) => {
             device.set_status(DeviceStatus::FAILED);

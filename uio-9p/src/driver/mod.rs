@@ -4,8 +4,9 @@
 //! that may be taken in an interrupt handler (`R`), and [`Wait`]. Setting up the interrupt is the platform's part; its
 //! handler calls [`Driver::on_interrupt`].
 //!
-//! A call takes one of [`SLOTS`] slots. A slot's buffers are allocated at its first use and kept; the lowest free slot is
-//! taken first, so a caller that does one thing at a time costs one slot's memory. A call that is given up leaves its
+//! A call takes one of [`SLOTS`] slots. A slot's buffers are allocated when first needed and kept: 12 KiB, and the
+//! message size for a slot that carried a read, a write or a directory. The lowest free slot is taken first, so a caller that
+//! does one thing at a time costs one or two slots' memory. A call that is given up leaves its
 //! slot to the device until that returns it: it may still write there.
 //!
 //! Neither indirect descriptors nor event indices are negotiated: the former would free memory in the interrupt handler,
@@ -46,8 +47,10 @@ pub trait Wait: Send + Sync {
 /// How to drive the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Longest message in bytes, 8 KiB to 512 KiB: a slot in use takes that and a page.
+    /// Longest message in bytes, 8 KiB to 512 KiB: a slot that carried one keeps that much memory.
     pub msize: u32,
+    /// How many slots to use, 1 to [`SLOTS`].
+    pub slots: usize,
     /// How long the device may take to answer, in milliseconds.
     pub timeout_ms: u32,
     /// Whether the interrupt handler reads the device's interrupt status: needed for a wired interrupt, superfluous with
@@ -59,6 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             msize: DEFAULT_MSIZE,
+            slots: SLOTS,
             timeout_ms: 30_000,
             acknowledge: true,
         }
@@ -88,7 +92,7 @@ impl<H: Hal, T: Device, R: RawMutex> Driver<H, T, R> {
         options: &Options,
         prepare: &mut dyn FnMut(&mut T) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let (ring, mount_tag) = device::start(device, prepare)?;
+        let (ring, mount_tag) = device::start(device, options.slots, prepare)?;
         let options = Options {
             msize: options.msize.clamp(MIN_MSIZE, MAX_MSIZE),
             ..*options

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::sync::atomic::{Ordering::SeqCst, fence};
@@ -17,7 +18,7 @@ use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 use super::device::QUEUE;
 use crate::error::Error;
 use crate::msg::HEADER;
-use crate::transport::{Large, SMALL};
+use crate::transport::{Large, SMALL_REPLY, SMALL_REQUEST};
 use crate::types::Tag;
 
 /// Most requests with the device at a time.
@@ -25,17 +26,25 @@ pub const SLOTS: usize = 8;
 /// Two descriptors a request.
 const QUEUE_SIZE: usize = 2 * SLOTS;
 
-/// Memory of one slot: [`SMALL`] bytes for the shorter message, the rest for the longer.
+/// Memory that the device knows.
 struct Pages {
     paddr: PhysAddr,
     vaddr: NonNull<u8>,
     count: usize,
 }
 
-/// A slot's buffers, once it was used.
+/// A slot's memory, as far as it was needed yet.
+struct Memory {
+    /// For a small request and a small reply behind it.
+    small: Option<Pages>,
+    /// For a large message.
+    large: Option<Pages>,
+}
+
+/// A slot's buffers.
 pub(super) struct Buffers<H: Hal> {
-    pages: UnsafeCell<Option<Pages>>,
-    _hal: core::marker::PhantomData<fn() -> H>,
+    memory: UnsafeCell<Memory>,
+    _hal: PhantomData<fn() -> H>,
 }
 
 // SAFETY: the cell is accessed only with the slot's `Claim`, of which there is one at most, or with `&mut self`.
@@ -46,34 +55,35 @@ unsafe impl<H: Hal> Send for Buffers<H> {}
 impl<H: Hal> Buffers<H> {
     pub(super) const fn new() -> Self {
         Self {
-            pages: UnsafeCell::new(None),
-            _hal: core::marker::PhantomData,
+            memory: UnsafeCell::new(Memory {
+                small: None,
+                large: None,
+            }),
+            _hal: PhantomData,
         }
     }
 
     /// Where request and reply go, with messages of at most `msize` bytes; allocates at the first time.
     fn halves(&self, _of: &Claim, msize: u32, large: Large) -> Result<Flight, Error> {
         // SAFETY: the claim makes the caller the only one to access this slot's cell.
-        let pages = unsafe { &mut *self.pages.get() };
-        let pages = match pages {
-            Some(pages) => pages,
-            None => pages.insert(allocate::<H>(msize)?),
-        };
-        let (small, big) = (
-            NonNull::slice_from_raw_parts(pages.vaddr, SMALL),
-            // SAFETY: the allocation is longer than `SMALL` bytes.
-            NonNull::slice_from_raw_parts(unsafe { pages.vaddr.add(SMALL) }, msize as usize),
-        );
-        let (request, reply) = match large {
-            Large::Request => (big, small),
-            Large::Reply => (small, big),
-        };
-        Ok(Flight {
+        let memory = unsafe { &mut *self.memory.get() };
+        let small = pages::<H>(&mut memory.small, SMALL_REQUEST + SMALL_REPLY)?;
+        // SAFETY: the allocation is longer than `SMALL_REQUEST` bytes.
+        let behind = unsafe { small.add(SMALL_REQUEST) };
+        let mut flight = Flight {
             token: 0,
             tag: Tag::NONE,
-            request,
-            reply,
-        })
+            request: NonNull::slice_from_raw_parts(small, SMALL_REQUEST),
+            reply: NonNull::slice_from_raw_parts(behind, SMALL_REPLY),
+        };
+        let whole = match large {
+            Large::Neither => return Ok(flight),
+            Large::Request => &mut flight.request,
+            Large::Reply => &mut flight.reply,
+        };
+        let room = msize as usize;
+        *whole = NonNull::slice_from_raw_parts(pages::<H>(&mut memory.large, room)?, room);
+        Ok(flight)
     }
 
     /// Writes a request with `fill`, and makes it ready to be sent.
@@ -100,24 +110,30 @@ impl<H: Hal> Buffers<H> {
 
     /// Frees the memory, which the device must not know any more.
     pub(super) fn free(&mut self) {
-        if let Some(pages) = self.pages.get_mut().take() {
-            // SAFETY: allocated by `allocate` with these values, and taken out, so freed once.
+        let Memory { small, large } = self.memory.get_mut();
+        for pages in [small, large].into_iter().filter_map(Option::take) {
+            // SAFETY: allocated by `pages` with these values, and taken out, so freed once.
             unsafe { H::dma_dealloc(pages.paddr, pages.vaddr, pages.count) };
         }
     }
 }
 
-fn allocate<H: Hal>(msize: u32) -> Result<Pages, Error> {
-    let count = (SMALL + msize as usize).div_ceil(PAGE_SIZE);
+/// The address of memory of at least `len` bytes, allocated if there is none yet.
+fn pages<H: Hal>(memory: &mut Option<Pages>, len: usize) -> Result<NonNull<u8>, Error> {
+    if let Some(pages) = memory {
+        return Ok(pages.vaddr);
+    }
+    let count = len.div_ceil(PAGE_SIZE);
     let (paddr, vaddr) = H::dma_alloc(count, BufferDirection::Both);
     if paddr == 0 {
         return Err(Error::NoMemory);
     }
-    Ok(Pages {
+    *memory = Some(Pages {
         paddr,
         vaddr,
         count,
-    })
+    });
+    Ok(vaddr)
 }
 
 /// The right to a slot's buffers.
@@ -188,6 +204,10 @@ pub(super) struct Ring<H: Hal, T: Device> {
     queue: ManuallyDrop<VirtQueue<H, QUEUE_SIZE>>,
     pub(super) device: T,
     slots: [State; SLOTS],
+    /// How many of them may be used.
+    limit: usize,
+    /// Bits of slots whose request was not answered in time, and still is not.
+    overdue: u32,
     /// Tasks that wait for a slot.
     pub(super) waiters: u32,
     broken: bool,
@@ -196,11 +216,13 @@ pub(super) struct Ring<H: Hal, T: Device> {
 }
 
 impl<H: Hal, T: Device> Ring<H, T> {
-    pub(super) fn new(queue: VirtQueue<H, QUEUE_SIZE>, device: T) -> Self {
+    pub(super) fn new(queue: VirtQueue<H, QUEUE_SIZE>, device: T, limit: usize) -> Self {
         Self {
             queue: ManuallyDrop::new(queue),
             device,
             slots: [State::Free; SLOTS],
+            limit: limit.clamp(1, SLOTS),
+            overdue: 0,
             waiters: 0,
             broken: false,
             told: false,
@@ -225,14 +247,13 @@ impl<H: Hal, T: Device> Ring<H, T> {
         if self.broken {
             return Err(Error::Broken);
         }
-        for (slot, state) in self.slots.iter_mut().enumerate() {
+        for (slot, state) in self.slots.iter_mut().enumerate().take(self.limit) {
             if matches!(state, State::Free) {
                 *state = State::Claimed;
                 return Ok(Claim { slot });
             }
         }
-        let given_up = |state: &State| matches!(state, State::Flying(_, false));
-        Err(if self.slots.iter().all(given_up) {
+        Err(if self.overdue.count_ones() as usize == self.limit {
             Error::Timeout
         } else {
             Error::Busy
@@ -343,6 +364,12 @@ impl<H: Hal, T: Device> Ring<H, T> {
         wakes
     }
 
+    /// Detaches a request that was not answered in time.
+    pub(super) fn give_up(&mut self, slot: usize) {
+        self.detach(slot);
+        self.overdue |= 1 << slot;
+    }
+
     /// Takes in what the device has returned.
     pub(super) fn reap(&mut self) -> Wakes {
         let mut wakes = Wakes::default();
@@ -389,6 +416,7 @@ impl<H: Hal, T: Device> Ring<H, T> {
             let len = if len > room { 0 } else { len };
             flight.reply = NonNull::slice_from_raw_parts(flight.reply.cast(), len);
             *state = State::Done(flight, waited);
+            self.overdue &= !(1 << slot);
             return Some((slot, waited));
         }
         None

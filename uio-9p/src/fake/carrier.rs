@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::server::{Server, message};
 use crate::error::{Errno, Error};
 use crate::msg::{HEADER, Header, Rlerror};
-use crate::transport::{Fill, Large, SMALL, Take, Ticket, Transport};
+use crate::transport::{Fill, Large, SMALL_REQUEST, Take, Ticket, Transport};
 use crate::types::{Qid, Tag};
 
 /// What becomes of a reply.
@@ -258,7 +258,7 @@ impl Transport for Carrier {
         };
         let room = match large {
             Large::Request => self.max_message as usize,
-            Large::Reply => SMALL,
+            Large::Neither | Large::Reply => SMALL_REQUEST,
         };
         let mut request = vec![0xA5; room];
         let len = fill(&mut request)?;

@@ -161,7 +161,7 @@ impl Session {
     /// Sends a request and takes its reply.
     pub(super) fn call(&self, request: &dyn Message, sink: &mut Sink<'_>) -> Result<(), Error> {
         let large = match sink {
-            Sink::Nothing(_) | Sink::Parse(_) => Large::Request,
+            Sink::Nothing(_) | Sink::Parse(_) => Large::Neither,
             _ => Large::Reply,
         };
         let sent = self.start(request, large, true)?;
@@ -274,7 +274,7 @@ impl Session {
 
     /// Sends a request whose reply nobody waits for, if there is room.
     fn send_off(&self, tag: Tag, request: &dyn Message) {
-        match self.send(tag, request, Large::Request, false) {
+        match self.send(tag, request, Large::Neither, false) {
             Ok(ticket) => {
                 self.client.give_up(tag);
                 self.transport.detach(ticket);
