@@ -163,3 +163,29 @@ fn signals_reload_and_end_the_server() {
         assert!(server.get("/").text().contains("one"), "nobody listens");
     }
 }
+
+#[test]
+fn the_share_of_the_demo_is_a_valid_configuration() {
+    let server = Running::start("");
+    for name in ["web.toml", "requests.c"] {
+        let from = concat!(env!("CARGO_MANIFEST_DIR"), "/share/").to_owned() + name;
+        fs::copy(from, server.path(name)).expect("copied");
+    }
+    server.handle.reload();
+    eventually("the share's configuration", || {
+        server.log("error.log").contains("configuration 2 from")
+    });
+    assert_eq!(server.get("/motd").text(), "All is quiet.\n");
+    assert!(
+        server
+            .get("/requests.c")
+            .text()
+            .contains("#include <uio.h>")
+    );
+    // What the file spells out is what holds without it.
+    let spelled = fs::read_to_string(server.path("web.toml")).expect("there");
+    let mut spelled = web::config::Config::parse(&spelled).expect("valid");
+    spelled.documents.clear();
+    spelled.headers.clear();
+    assert_eq!(spelled, web::config::Config::default());
+}
