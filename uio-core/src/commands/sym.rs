@@ -7,13 +7,8 @@
 //! 0x213e40  812  function  _ZN3web7respond17h0c5d3f2a11d7be1eE
 //! ```
 
-use uio_console::record::{Record, UsageProblem};
-
-use crate::command::{Command, Context, Kind, Options, Outcome};
-use crate::program::lookup::{self, Lookup, Question};
-
-/// Options that are taken.
-const OPTIONS: &[u8] = b"";
+use crate::command::{Command, Context, Kind, Outcome};
+use crate::program::lookup::{self, Question};
 
 pub(super) static COMMAND: Command = Command {
     name: "sym",
@@ -22,22 +17,5 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let argv = cx.argv();
-    cx.check_options(OPTIONS)?;
-    let mut lookup = Lookup::new();
-    let mut status = None;
-    for (operand, _) in Options::operands(argv, OPTIONS) {
-        let one = lookup::ask(
-            cx,
-            &mut lookup,
-            Question::Name(operand),
-            &mut |cx, symbol| cx.record(&Record::Symbol(*symbol)),
-        )?;
-        status = Some(status.unwrap_or(0).max(one));
-    }
-    lookup.keep(cx);
-    match status {
-        Some(status) => Ok(status),
-        None => cx.usage(0, UsageProblem::Missing),
-    }
+    lookup::answer(cx, |name| Some(Question::Name(name)))
 }

@@ -4,12 +4,12 @@
 //! $ uio exec web -- unload /uio/counter.o
 //! ```
 
-use uio_console::record::{Failure, UsageProblem};
+use uio_console::record::Failure;
 
-use crate::command::{Command, Context, FAILED, Kind, Options, Outcome, Stop, absolute};
+use crate::command::{Command, Context, FAILED, Kind, Options, Outcome, absolute};
 use crate::engine::locked;
 use crate::files::Error;
-use crate::program::registry::Unloaded;
+use crate::program::registry::Which;
 
 /// Options that are taken, besides `--all`.
 const OPTIONS: &[u8] = b"";
@@ -26,53 +26,35 @@ pub(super) static COMMAND: Command = Command {
 fn run(cx: &mut Context<'_>) -> Outcome {
     let argv = cx.argv();
     if argv.len() == 2 && argv.get(1) == Some(b"--all") {
-        return match unload(cx, None) {
-            (_, true) => failed(cx, 1),
-            _ => Ok(0),
-        };
+        return unload(cx, Which::Any, 1);
     }
-    cx.check_options(OPTIONS)?;
-    let mut status = None;
+    cx.options(OPTIONS, 1, u8::MAX)?;
+    let mut status = 0;
     for (operand, index) in Options::operands(argv, OPTIONS) {
-        let one = match absolute(cx.files(), operand) {
-            Err(error) => {
-                cx.file_failure(index, error)?;
-                FAILED
-            }
-            Ok(path) => match unload(cx, Some(&path)) {
-                (_, true) => failed(cx, index)?,
-                (true, false) => 0,
-                (false, false) => {
-                    cx.file_failure(index, Error::Os(ENOENT))?;
-                    FAILED
-                }
-            },
+        status |= match absolute(cx.files(), operand) {
+            Ok(path) => unload(cx, Which::File(&path), index)?,
+            Err(error) => failed(cx, index, error)?,
         };
-        status = Some(status.unwrap_or(0).max(one));
     }
-    match status {
-        Some(status) => Ok(status),
-        None => cx.usage(0, UsageProblem::Missing),
-    }
+    Ok(status)
 }
 
-/// Frees the programs of a file, or all. Returns whether there was one, and whether one still runs.
-fn unload(cx: &Context<'_>, path: Option<&[u8]>) -> (bool, bool) {
-    let mut any = false;
-    loop {
-        // The program is dropped without the lock.
-        match locked(cx.core(), |state| state.programs.unload(path)) {
-            Unloaded::One(program) => {
-                drop(program);
-                any = true;
-            }
-            Unloaded::Running => return (any, true),
-            Unloaded::None => return (any, false),
-        }
+/// Frees such programs, which argument `arg` names.
+fn unload(cx: &mut Context<'_>, which: Which<'_>, arg: u8) -> Outcome {
+    let core = cx.core();
+    let mut any = matches!(which, Which::Any);
+    // A program is dropped without the lock.
+    while locked(core, |state| state.programs.remove(which)).is_some() {
+        any = true;
     }
+    if locked(core, |state| state.programs.has(which, false)) {
+        cx.failure(&Failure::ProgramRuns { arg })?;
+        return Ok(FAILED);
+    }
+    if any { Ok(0) } else { failed(cx, arg, Error::Os(ENOENT)) }
 }
 
-fn failed(cx: &mut Context<'_>, arg: u8) -> Result<i32, Stop> {
-    cx.failure(&Failure::ProgramRuns { arg })?;
+fn failed(cx: &mut Context<'_>, arg: u8, error: Error) -> Outcome {
+    cx.file_failure(arg, error)?;
     Ok(FAILED)
 }

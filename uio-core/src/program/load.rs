@@ -4,14 +4,14 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use uio_console::record::{Failure, Kind, ObjectError, Stat};
+use uio_console::record::{Failure, Kind, ObjectError};
 
-use super::link::{self, Linked, Refusal, Surroundings};
+use super::link::{self, Refusal, Surroundings};
 use super::lookup::{self, Lookup};
 use super::registry::{Program, Version};
 use super::symbols::Error;
 use crate::command::{Context, Stop};
-use crate::engine::locked;
+use crate::engine::{Core, locked};
 use crate::files::{self, File, Open};
 use crate::isolation::Region;
 
@@ -20,96 +20,77 @@ pub const MAX_PROGRAM: usize = 16 << 20;
 /// The most bytes that programs may hold in all; those that are idle give way.
 pub const MAX_PROGRAMS: usize = 64 << 20;
 
-/// Linux error numbers.
-const ENOMEM: i32 = 12;
+/// `EISDIR` of Linux.
 const EISDIR: i32 = 21;
+
+/// Why a program was not loaded.
+#[derive(Clone, Copy)]
+pub enum Trouble {
+    /// Its file.
+    File(files::Error),
+    /// Not so much memory.
+    Memory(u64),
+    /// It was said already.
+    Said,
+    /// The request ends.
+    Stop(Stop),
+}
+
+impl From<files::Error> for Trouble {
+    fn from(error: files::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
+/// An open file of a program.
+pub struct Source {
+    file: Box<dyn File>,
+    size: u64,
+    /// What tells this state of the file from others.
+    pub version: Version,
+}
 
 /// Opens the file of a program.
 ///
 /// # Errors
-/// [`files::Error`]
-pub fn open(cx: &Context<'_>, path: &[u8]) -> Result<(Box<dyn File>, Stat), files::Error> {
-    let mut file = cx.files().open(
-        path,
-        Open {
-            read: true,
-            ..Open::default()
-        },
-    )?;
+/// [`Trouble::File`]
+pub fn open(cx: &Context<'_>, path: &[u8]) -> Result<Source, Trouble> {
+    let how = Open {
+        read: true,
+        ..Open::default()
+    };
+    let mut file = cx.files().open(path, how)?;
     let stat = file.stat()?;
     if stat.kind == Kind::Directory {
-        return Err(files::Error::Os(EISDIR));
+        return Err(files::Error::Os(EISDIR).into());
     }
-    Ok((file, stat))
+    Ok(Source {
+        file,
+        size: stat.size,
+        version: Version::from(&stat),
+    })
 }
 
-/// Loads the program in an open file, which argument `arg` names. Says why if it cannot be run.
+/// Loads the program in an open file, which argument `arg` names.
 ///
 /// # Errors
-/// [`Stop`]
-pub fn load(
-    cx: &mut Context<'_>,
-    arg: u8,
-    path: &[u8],
-    mut file: Box<dyn File>,
-    stat: &Stat,
-) -> Result<Option<Box<Program>>, Stop> {
-    let max = MAX_PROGRAM as u64;
-    if stat.size > max {
-        let size = stat.size;
-        let error = ObjectError::TooLarge { size, max };
-        cx.failure(&Failure::Object { arg, error })?;
-        return Ok(None);
-    }
-    let bytes = match read(cx, &mut *file, stat.size as usize)? {
-        Ok(bytes) => bytes,
-        Err(files::Error::Os(ENOMEM)) => {
-            cx.no_memory(stat.size)?;
-            return Ok(None);
-        }
-        Err(error) => {
-            cx.file_failure(arg, error)?;
-            return Ok(None);
-        }
-    };
-    drop(file);
-    let image = link(cx, arg, &bytes)?;
-    Ok(image.map(|image| {
-        Box::new(Program {
-            path: Arc::from(path),
-            version: Version::from(stat),
-            image,
+/// [`Trouble`]
+pub fn load(cx: &mut Context<'_>, arg: u8, path: &[u8], source: Source) -> Result<Box<Program>, Trouble> {
+    let version = source.version;
+    let bytes = if source.size > MAX_PROGRAM as u64 {
+        Err(ObjectError::TooLarge {
+            size: source.size,
+            max: MAX_PROGRAM as u64,
         })
-    }))
-}
-
-/// Reads a file, which may have become shorter meanwhile.
-fn read(
-    cx: &Context<'_>,
-    file: &mut dyn File,
-    size: usize,
-) -> Result<Result<Vec<u8>, files::Error>, Stop> {
-    let mut bytes = Vec::new();
-    if bytes.try_reserve_exact(size).is_err() {
-        return Ok(Err(files::Error::Os(ENOMEM)));
-    }
-    bytes.resize(size, 0);
-    let mut have = 0;
-    while let Some(rest) = bytes.get_mut(have..)
-        && !rest.is_empty()
-    {
-        cx.check()?;
-        match file.read_at(have as u64, rest) {
-            Ok(0) => break,
-            Ok(count) => have += count,
-            Err(error) => return Ok(Err(error)),
-        }
-    }
-    bytes.truncate(have);
-    Ok(Ok(bytes))
-}
-
-fn link(cx: &mut Context<'_>, arg: u8, bytes: &[u8]) -> Result<Option<Linked>, Stop> {
+    } else {
+        Ok(read(cx, source)?)
+    };
     let mut around = Around {
         cx,
         arg,
@@ -117,25 +98,58 @@ fn link(cx: &mut Context<'_>, arg: u8, bytes: &[u8]) -> Result<Option<Linked>, S
         no_index: false,
         stop: None,
     };
-    let result = link::link(bytes, MAX_PROGRAM, &mut around);
-    let Around {
-        lookup,
-        no_index,
-        stop,
-        ..
-    } = around;
+    let result = match &bytes {
+        Ok(bytes) => link::link(bytes, MAX_PROGRAM, &mut around),
+        Err(error) => Err(Refusal::Object(*error)),
+    };
+    let (lookup, no_index, stop) = (around.lookup, around.no_index, around.stop);
     lookup.keep(cx);
-    if let Some(stop) = stop {
-        return Err(stop);
+    let failure = match result {
+        Ok(image) => {
+            return Ok(Box::new(Program {
+                path: Arc::from(path),
+                version,
+                image,
+            }));
+        }
+        Err(Refusal::Object(error)) => Failure::Object { arg, error },
+        Err(Refusal::NoMemory(bytes)) => return Err(Trouble::Memory(bytes)),
+        Err(Refusal::Reported) => match stop {
+            Some(stop) => return Err(stop.into()),
+            None if no_index => Failure::NoSymbols,
+            None => return Err(Trouble::Said),
+        },
+    };
+    cx.failure(&failure)?;
+    Err(Trouble::Said)
+}
+
+/// Reads a file, which may have become shorter meanwhile.
+fn read(cx: &Context<'_>, mut source: Source) -> Result<Vec<u8>, Trouble> {
+    let size = source.size as usize;
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(size).is_err() {
+        return Err(Trouble::Memory(source.size));
     }
-    match result {
-        Ok(linked) => return Ok(Some(linked)),
-        Err(Refusal::Object(error)) => cx.failure(&Failure::Object { arg, error })?,
-        Err(Refusal::NoMemory(bytes)) => cx.failure(&Failure::NoMemory { bytes })?,
-        Err(Refusal::Reported) if no_index => cx.failure(&Failure::NoSymbols)?,
-        Err(Refusal::Reported) => {}
+    bytes.resize(size, 0);
+    let mut have = 0;
+    while let Some(rest) = bytes.get_mut(have..)
+        && !rest.is_empty()
+    {
+        cx.check()?;
+        match source.file.read_at(have as u64, rest)? {
+            0 => break,
+            count => have += count,
+        }
     }
-    Ok(None)
+    bytes.truncate(have);
+    Ok(bytes)
+}
+
+/// Frees the idle program that was not run for the longest time; false when there is none.
+#[inline(never)]
+pub fn evict(core: &dyn Core) -> bool {
+    locked(core, |state| state.programs.evict()).is_some()
 }
 
 /// The linker's surroundings: the interface of programs, the symbol index, memory.
@@ -202,13 +216,15 @@ impl Surroundings for Around<'_, '_> {
     fn allocate(&mut self, bytes: usize) -> Option<Box<dyn Region>> {
         let core = self.cx.core();
         while locked(core, |state| state.programs.bytes()).saturating_add(bytes) > MAX_PROGRAMS {
-            locked(core, |state| state.programs.evict())?;
+            if !evict(core) {
+                return None;
+            }
         }
         loop {
-            if let Some(region) = self.cx.isolation().allocate(bytes) {
-                return Some(region);
+            let region = self.cx.isolation().allocate(bytes);
+            if region.is_some() || !evict(core) {
+                return region;
             }
-            locked(core, |state| state.programs.evict())?;
         }
     }
 }

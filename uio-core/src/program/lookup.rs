@@ -4,17 +4,16 @@
 //! file. When the index that was kept fails, it is opened anew, once.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
-use uio_console::record::{Failure, Symbol};
+use uio_console::record::{Failure, Record, Symbol, UsageProblem};
 
 use super::symbols::{Error, Index, format};
-use crate::command::{Context, FAILED, Outcome, Stop};
+use crate::command::{Context, FAILED, Options, Outcome, Stop, absolute};
 use crate::engine::locked;
-use crate::files::{self, Open};
+use crate::files::Open;
 
-/// Where the index is, below the mount point of the share.
-const PATH: &[u8] = b"/.uio/symbols";
+/// Where the index is on the share, which relative paths start at.
+const PATH: &[u8] = b".uio/symbols";
 
 /// The index, for the time of a request.
 pub struct Lookup {
@@ -69,23 +68,14 @@ impl Lookup {
 }
 
 fn open(cx: &Context<'_>) -> Result<Box<Index>, Error> {
-    let files = cx.files();
-    let (share, true) = files.share() else {
+    if !cx.files().share().1 {
         return Err(Error::Missing);
-    };
-    let mut path = Vec::new();
-    if path.try_reserve_exact(share.len() + PATH.len()).is_err() {
-        return Err(files::Error::Os(12).into());
     }
-    path.extend_from_slice(share.as_bytes());
-    path.extend_from_slice(PATH);
-    let file = files.open(
-        &path,
-        Open {
-            read: true,
-            ..Open::default()
-        },
-    )?;
+    let how = Open {
+        read: true,
+        ..Open::default()
+    };
+    let file = cx.files().open(&absolute(cx.files(), PATH)?, how)?;
     Index::open(file, cx.system().image().build_id)
 }
 
@@ -108,33 +98,32 @@ impl Question<'_> {
     }
 }
 
-/// Calls `each` with the symbol that a question is about, with its address in the running guest.
-/// Says so when there is no such symbol. Gives the exit status for that.
+/// Does something with the symbol that a question is about.
+trait Tell {
+    /// Does it; the address is the one in the running guest.
+    fn tell(&mut self, cx: &mut Context<'_>, symbol: &Symbol<'_>) -> Result<(), Stop>;
+}
+
+/// Asks the index. Says so when there is no such symbol; gives the exit status for that.
 ///
 /// # Errors
 /// [`Stop`], also when the index cannot be read, which was said.
-pub fn ask(
-    cx: &mut Context<'_>,
-    lookup: &mut Lookup,
-    question: Question<'_>,
-    each: &mut dyn FnMut(&mut Context<'_>, &Symbol<'_>) -> Result<(), Stop>,
-) -> Outcome {
-    let base = cx.system().image().base;
-    let size = cx.system().image().size;
+fn ask(cx: &mut Context<'_>, lookup: &mut Lookup, question: Question<'_>, tell: &mut dyn Tell) -> Outcome {
+    let image = cx.system().image();
     let mut outcome = None;
     let result = lookup.with(cx, &mut |cx, index| {
         let symbol = match question {
             Question::Name(name) => index.symbol(name)?,
             Question::Address(address) => {
-                let offset = address.checked_sub(base).filter(|&offset| offset < size);
+                let offset = address.checked_sub(image.base).filter(|&offset| offset < image.size);
                 match offset.map(u32::try_from) {
                     Some(Ok(offset)) => index.at(offset)?,
                     _ => None,
                 }
             }
         };
-        outcome = symbol.map(|symbol| {
-            let address = base + u64::from(symbol.address);
+        if let Some(symbol) = symbol {
+            let address = image.base + u64::from(symbol.address);
             let symbol = Symbol {
                 name: symbol.name,
                 address,
@@ -145,8 +134,8 @@ pub fn ask(
                 },
                 function: symbol.flags & format::FUNCTION != 0,
             };
-            each(cx, &symbol)
-        });
+            outcome = Some(tell.tell(cx, &symbol));
+        }
         Ok(())
     });
     if let Err(error) = result {
@@ -154,12 +143,48 @@ pub fn ask(
         return Err(Stop::Status(FAILED));
     }
     match outcome {
-        Some(Ok(())) => Ok(0),
-        Some(Err(stop)) => Err(stop),
+        Some(result) => result.map(|()| 0),
         None => {
             cx.failure(&question.failure())?;
             Ok(FAILED)
         }
+    }
+}
+
+/// Answers with the symbol's record.
+struct Answer;
+
+impl Tell for Answer {
+    fn tell(&mut self, cx: &mut Context<'_>, symbol: &Symbol<'_>) -> Result<(), Stop> {
+        cx.record(&Record::Symbol(*symbol))
+    }
+}
+
+/// Answers the questions that the operands are; `read` understands one.
+///
+/// # Errors
+/// [`Stop`]
+pub fn answer(cx: &mut Context<'_>, read: fn(&[u8]) -> Option<Question<'_>>) -> Outcome {
+    cx.options(b"", 1, u8::MAX)?;
+    let mut lookup = Lookup::new();
+    let mut status = 0;
+    for (operand, index) in Options::operands(cx.argv(), b"") {
+        let Some(question) = read(operand) else {
+            return cx.usage(index, UsageProblem::NotANumber);
+        };
+        status |= ask(cx, &mut lookup, question, &mut Answer)?;
+    }
+    lookup.keep(cx);
+    Ok(status)
+}
+
+/// Keeps what is known of a symbol.
+struct Place(Option<(u64, u64)>);
+
+impl Tell for Place {
+    fn tell(&mut self, _cx: &mut Context<'_>, symbol: &Symbol<'_>) -> Result<(), Stop> {
+        self.0 = Some((symbol.address, symbol.size));
+        Ok(())
     }
 }
 
@@ -170,13 +195,10 @@ pub fn ask(
 /// [`Stop`], also when the index cannot be read, which was said.
 pub fn symbol(cx: &mut Context<'_>, name: &[u8]) -> Result<Option<(u64, u64)>, Stop> {
     let mut lookup = Lookup::new();
-    let mut found = None;
-    ask(cx, &mut lookup, Question::Name(name), &mut |_, symbol| {
-        found = Some((symbol.address, symbol.size));
-        Ok(())
-    })?;
+    let mut place = Place(None);
+    ask(cx, &mut lookup, Question::Name(name), &mut place)?;
     lookup.keep(cx);
-    Ok(found)
+    Ok(place.0)
 }
 
 /// Says why the index could not be read.

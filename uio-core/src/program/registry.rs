@@ -71,16 +71,17 @@ struct Slot {
     idle: Option<Box<Program>>,
 }
 
-/// What [`Registry::unload`] found.
-#[derive(Default)]
-pub enum Unloaded {
-    /// This one was idle; there may be more.
-    One(Box<Program>),
-    /// Only running ones are left.
-    Running,
-    /// None is left.
-    #[default]
-    None,
+/// Which programs are meant.
+#[derive(Clone, Copy)]
+pub enum Which<'a> {
+    /// Those loaded from this version of this file.
+    Same(&'a [u8], Version),
+    /// Those loaded from another version of this file.
+    Stale(&'a [u8], Version),
+    /// Those loaded from this file.
+    File(&'a [u8]),
+    /// All.
+    Any,
 }
 
 /// Which programs are in memory, and the symbol index while nobody reads it.
@@ -112,56 +113,45 @@ impl Registry {
 
     /// Bytes of memory that programs hold.
     #[must_use]
+    #[inline(never)]
     pub fn bytes(&self) -> usize {
         self.slots.iter().flatten().map(|slot| slot.size).sum()
     }
 
-    /// Whether a program from this file is in memory, idle.
+    /// Whether there is such a program, idle or running.
     #[must_use]
-    pub fn has(&self, path: &[u8]) -> bool {
-        self.slots
-            .iter()
-            .flatten()
-            .any(|slot| slot.idle.is_some() && *slot.path == *path)
+    pub fn has(&self, which: Which<'_>, idle: bool) -> bool {
+        self.find(which, idle).is_some()
     }
 
-    /// Takes an idle program that was loaded from this version of this file, to run it.
-    pub fn take(&mut self, path: &[u8], version: Version) -> Option<Box<Program>> {
-        let slot =
-            self.slots.iter_mut().flatten().find(|slot| {
-                slot.idle.is_some() && slot.version == version && *slot.path == *path
-            })?;
+    /// Takes such an idle program to run it.
+    pub fn take(&mut self, which: Which<'_>) -> Option<Box<Program>> {
+        let found = self.find(which, true)?;
         self.clock = self.clock.wrapping_add(1);
+        let slot = self.slots.get_mut(found)?.as_mut()?;
         slot.used = self.clock;
         slot.runs = slot.runs.wrapping_add(1);
         slot.idle.take()
     }
 
-    /// Takes out an idle program that was loaded from another version of this file.
-    pub fn stale(&mut self, path: &[u8], version: Version) -> Option<Box<Program>> {
-        self.remove(|slot| slot.version != version && *slot.path == *path)
+    /// Takes out such an idle program, to be dropped.
+    pub fn remove(&mut self, which: Which<'_>) -> Option<Box<Program>> {
+        let found = self.find(which, true)?;
+        self.slots.get_mut(found)?.take()?.idle
     }
 
-    /// Takes out the idle program that was not run for the longest time.
+    /// Takes out the idle program that was not run for the longest time, to be dropped.
     pub fn evict(&mut self) -> Option<Box<Program>> {
-        let clock = self.clock;
-        let idle = self
-            .slots
-            .iter()
-            .flatten()
-            .filter(|slot| slot.idle.is_some());
-        let oldest = idle.map(|slot| clock.wrapping_sub(slot.used)).max()?;
-        self.remove(|slot| clock.wrapping_sub(slot.used) == oldest)
-    }
-
-    /// Takes out an idle program that was loaded from this file, or from any.
-    pub fn unload(&mut self, path: Option<&[u8]>) -> Unloaded {
-        let named = |slot: &Slot| path.is_none_or(|path| *slot.path == *path);
-        match self.remove(named) {
-            Some(program) => Unloaded::One(program),
-            None if self.slots.iter().flatten().any(named) => Unloaded::Running,
-            None => Unloaded::None,
+        let mut oldest = None;
+        for (index, slot) in self.slots.iter().enumerate() {
+            if let Some(slot) = slot
+                && slot.idle.is_some()
+            {
+                oldest = oldest.max(Some((self.clock.wrapping_sub(slot.used), index)));
+            }
         }
+        let (_, index) = oldest?;
+        self.slots.get_mut(index)?.take()?.idle
     }
 
     /// Takes note of a new program, which its first request is about to run. Gives false when as
@@ -203,32 +193,19 @@ impl Registry {
     /// same, or a later one of the same file.
     pub fn put(&mut self, worker: usize, program: Box<Program>) -> Option<Box<Program>> {
         self.begin(worker, 0..0);
-        let base = program.image.region.base();
-        let superfluous = self.has(&program.path);
-        let slot = self.slots.iter_mut().find(|slot| {
-            slot.as_ref()
-                .is_some_and(|slot| slot.idle.is_none() && slot.base == base)
-        });
-        match slot {
-            Some(slot) if superfluous => *slot = None,
-            Some(Some(slot)) => {
-                slot.idle = Some(program);
-                return None;
-            }
-            _ => {}
+        let superfluous = self.has(Which::File(&program.path), true);
+        let slot = self.running(program.image.region.base())?;
+        if superfluous {
+            *slot = None;
+            return Some(program);
         }
-        Some(program)
+        slot.as_mut()?.idle.replace(program)
     }
 
-    /// Forgets a program that is not to be run again.
+    /// Forgets a running program, which is not to be run again.
     pub fn forget(&mut self, base: u64) {
-        for slot in &mut self.slots {
-            if slot
-                .as_ref()
-                .is_some_and(|slot| slot.idle.is_none() && slot.base == base)
-            {
-                *slot = None;
-            }
+        if let Some(slot) = self.running(base) {
+            *slot = None;
         }
     }
 
@@ -255,12 +232,28 @@ impl Registry {
         self.index.replace(index)
     }
 
-    /// Takes out an idle program of which `which` holds.
-    fn remove(&mut self, which: impl Fn(&Slot) -> bool) -> Option<Box<Program>> {
-        let slot = self.slots.iter_mut().find(|slot| {
-            slot.as_ref()
-                .is_some_and(|slot| slot.idle.is_some() && which(slot))
-        })?;
-        slot.take()?.idle
+    /// The first such program that is idle, or that is running.
+    #[inline(never)]
+    fn find(&self, which: Which<'_>, idle: bool) -> Option<usize> {
+        self.slots.iter().position(|slot| {
+            let Some(slot) = slot else {
+                return false;
+            };
+            let (path, version) = match which {
+                Which::Same(path, version) => (path, version == slot.version),
+                Which::Stale(path, version) => (path, version != slot.version),
+                Which::File(path) => (path, true),
+                Which::Any => (&*slot.path, true),
+            };
+            version && slot.idle.is_some() == idle && *slot.path == *path
+        })
+    }
+
+    /// The slot of the running program at this address.
+    #[inline(never)]
+    fn running(&mut self, base: u64) -> Option<&mut Option<Slot>> {
+        self.slots
+            .iter_mut()
+            .find(|slot| slot.as_ref().is_some_and(|slot| slot.idle.is_none() && slot.base == base))
     }
 }

@@ -6,10 +6,10 @@ use core::ops::Range;
 use uio_console::argv::Argv;
 use uio_console::record::{Failure, Record};
 
-use super::load;
-use super::registry::{Program, Version};
+use super::load::{self, Trouble};
+use super::registry::{Program, Version, Which};
 use crate::command::{Context, Outcome, Stop, absolute};
-use crate::engine::locked;
+use crate::engine::{Core, locked};
 use crate::isolation::{End, Entry};
 
 /// Exit status of a program that cannot be run.
@@ -23,15 +23,17 @@ pub fn run(cx: &mut Context<'_>) -> Outcome {
         return Err(Stop::Later);
     };
     let argv = own_arguments(cx.argv());
-    let path = match absolute(cx.files(), cx.arg(1).unwrap_or_default()) {
-        Ok(path) => path,
-        Err(error) => {
-            cx.file_failure(1, error)?;
+    let (program, cached) = match find(cx) {
+        Ok(found) => found,
+        Err(trouble) => {
+            match trouble {
+                Trouble::File(error) => cx.file_failure(1, error)?,
+                Trouble::Memory(bytes) => cx.failure(&Failure::NoMemory { bytes })?,
+                Trouble::Said => {}
+                Trouble::Stop(stop) => return Err(stop),
+            }
             return Ok(NOT_RUNNABLE);
         }
-    };
-    let Some((program, cached)) = find(cx, &path)? else {
-        return Ok(NOT_RUNNABLE);
     };
     let isolation = cx.isolation();
     let text = text_of(&program);
@@ -76,55 +78,39 @@ fn own_arguments(argv: Argv<'_>) -> &[u8] {
     argv.as_bytes().get(command..).unwrap_or(&[])
 }
 
-/// The program in this file, ready to run, and whether it was in the cache.
-fn find(cx: &mut Context<'_>, path: &[u8]) -> Result<Option<(Box<Program>, bool)>, Stop> {
+/// The program that argument 1 names, ready to run, and whether it was in the cache.
+fn find(cx: &mut Context<'_>) -> Result<(Box<Program>, bool), Trouble> {
     let core = cx.core();
-    if locked(core, |state| state.programs.has(path)) {
-        match cx.files().stat(path) {
-            Ok(stat) => {
-                let version = Version::from(&stat);
-                let program = locked(core, |state| state.programs.take(path, version));
-                if let Some(program) = program.and_then(|program| renewed(cx, program)) {
-                    return Ok(Some((program, true)));
-                }
-            }
-            Err(error) => {
-                cx.file_failure(1, error)?;
-                return Ok(None);
-            }
+    let path = absolute(cx.files(), cx.arg(1).unwrap_or_default())?;
+    if locked(core, |state| state.programs.has(Which::File(&path), true)) {
+        let version = Version::from(&cx.files().stat(&path)?);
+        let program = locked(core, |state| state.programs.take(Which::Same(&path, version)));
+        if let Some(program) = program.and_then(|program| renewed(core, program)) {
+            return Ok((program, true));
         }
     }
-    let (file, stat) = match load::open(cx, path) {
-        Ok(opened) => opened,
-        Err(error) => {
-            cx.file_failure(1, error)?;
-            return Ok(None);
-        }
-    };
-    let version = Version::from(&stat);
-    while locked(core, |state| state.programs.stale(path, version)).is_some() {}
-    let Some(program) = load::load(cx, 1, path, file, &stat)? else {
-        return Ok(None);
-    };
+    let source = load::open(cx, &path)?;
+    let stale = Which::Stale(&path, source.version);
+    while locked(core, |state| state.programs.remove(stale)).is_some() {}
+    let program = load::load(cx, 1, &path, source)?;
     while !locked(core, |state| state.programs.add(&program)) {
-        if locked(core, |state| state.programs.evict()).is_none() {
-            cx.no_memory(program.image.size as u64)?;
-            return Ok(None);
+        if !load::evict(core) {
+            return Err(Trouble::Memory(program.image.size as u64));
         }
     }
-    Ok(Some((program, false)))
+    Ok((program, false))
 }
 
 /// Gives a program that was run before its data as they were. A program whose memory does not
 /// allow that is dropped, to be loaded again.
-fn renewed(cx: &Context<'_>, mut program: Box<Program>) -> Option<Box<Program>> {
+fn renewed(core: &dyn Core, mut program: Box<Program>) -> Option<Box<Program>> {
     let image = &mut program.image;
     let size = image.size - image.data;
     if size != 0 {
         let data = image.region.bytes_mut();
         if data.len() < size || data.len() < image.pristine.len() {
             let base = image.region.base();
-            locked(cx.core(), |state| state.programs.forget(base));
+            locked(core, |state| state.programs.forget(base));
             return None;
         }
         let (data, zeroes) = data.split_at_mut(image.pristine.len());

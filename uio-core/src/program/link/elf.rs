@@ -3,13 +3,13 @@
 
 use object::LittleEndian as LE;
 use object::elf::{
-    self, FileHeader64, Rela64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SectionHeader64,
-    Sym64,
+    self, FileHeader64, Rela64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SectionHeader64, Sym64,
 };
 use object::pod;
 use uio_console::record::{ObjectError, SectionRule};
 
 use super::arch;
+use super::report::{Refused, Report};
 
 /// A section header (gABI 4.1, figure 4-8).
 pub type Section = SectionHeader64<LE>;
@@ -28,8 +28,9 @@ const HEADER: usize = size_of::<FileHeader64<LE>>();
 const SHT_CREL: u32 = 0x4000_0014;
 
 /// A relocatable object.
-#[derive(Clone, Copy)]
-pub struct Object<'a> {
+pub struct Object<'r, 'a> {
+    /// Takes note of what is wrong with it.
+    pub report: &'r Report<'a>,
     bytes: &'a [u8],
     /// Its sections, the null section first.
     pub sections: &'a [Section],
@@ -64,6 +65,12 @@ impl Site<'_> {
     }
 }
 
+/// Does something with every relocation. (A closure behind `dyn FnMut` would be compiled twice.)
+pub trait Visit<'a> {
+    /// Does it with one.
+    fn visit(&mut self, site: Site<'a>) -> Result<(), Refused>;
+}
+
 /// Which permissions a section asks for, which decides where it goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -79,12 +86,12 @@ pub enum Group {
 
 /// The group of a section that is loaded; none for the others.
 pub fn group(section: &Section) -> Option<Group> {
-    let flags = section.sh_flags.get(LE);
-    if flags.0 & SHF_ALLOC.0 == 0 {
+    let flags = section.sh_flags.get(LE).0;
+    if flags & SHF_ALLOC.0 == 0 {
         None
-    } else if flags.0 & SHF_EXECINSTR.0 != 0 {
+    } else if flags & SHF_EXECINSTR.0 != 0 {
         Some(Group::Text)
-    } else if flags.0 & SHF_WRITE.0 == 0 {
+    } else if flags & SHF_WRITE.0 == 0 {
         Some(Group::Constants)
     } else if section.sh_type.get(LE) == elf::SHT_NOBITS {
         Some(Group::Zero)
@@ -93,20 +100,15 @@ pub fn group(section: &Section) -> Option<Group> {
     }
 }
 
-/// The error that a section breaks a rule.
-pub fn broken<'a>(index: usize, rule: SectionRule) -> ObjectError<'a> {
-    ObjectError::Section {
-        index: index as u32,
-        rule,
-    }
-}
-
-impl<'a> Object<'a> {
-    /// Finds the tables of an object.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, ObjectError<'a>> {
-        let header = header(bytes)?;
-        let sections = sections(bytes, header)?;
+impl<'r, 'a> Object<'r, 'a> {
+    /// Finds the tables of an object, and checks that its sections can be loaded.
+    pub fn parse(bytes: &'a [u8], report: &'r Report<'a>) -> Result<Self, Refused> {
+        let sections = match sections(bytes) {
+            Ok(sections) => sections,
+            Err(error) => return Err(report.object(error)),
+        };
         let mut object = Self {
+            report,
             bytes,
             sections,
             names: &[],
@@ -114,70 +116,75 @@ impl<'a> Object<'a> {
             strings: &[],
             symbols_at: 0,
         };
-        object.names = object.strings_of(usize::from(header.e_shstrndx.get(LE).0))?;
+        let names = pod::from_bytes::<FileHeader64<LE>>(bytes);
+        let names = names.map_or(0, |(header, _)| header.e_shstrndx.get(LE).0);
+        object.names = object.strings_of(names.into())?;
         for (index, section) in sections.iter().enumerate() {
+            if let Some(rule) = object.broken_rule(section) {
+                return Err(report.section(index, rule));
+            }
             if section.sh_type.get(LE) != elf::SHT_SYMTAB {
                 continue;
             }
             if object.symbols_at != 0 {
-                return Err(broken(index, SectionRule::Type));
+                return Err(report.section(index, SectionRule::Type));
             }
-            object.symbols = object.table(index, size_of::<Symbol>())?;
+            object.symbols = object.table(index)?;
             object.strings = object.strings_of(section.sh_link.get(LE) as usize)?;
             object.symbols_at = index;
         }
         Ok(object)
     }
 
-    /// The bytes of a section in the file.
-    pub fn contents(&self, index: usize) -> Result<&'a [u8], ObjectError<'a>> {
-        let inside = self.sections.get(index).and_then(|section| {
-            if section.sh_type.get(LE) == elf::SHT_NOBITS {
-                return Some(&[][..]);
+    /// The bytes of a section in the file; none for one that is all zeroes.
+    pub fn contents(&self, section: &Section) -> Option<&'a [u8]> {
+        if section.sh_type.get(LE) == elf::SHT_NOBITS {
+            return Some(&[]);
+        }
+        let from = section.sh_offset.get(LE);
+        let to = from.checked_add(section.sh_size.get(LE))?;
+        self.bytes.get(from as usize..to as usize)
+    }
+
+    fn strings_of(&self, index: usize) -> Result<&'a [u8], Refused> {
+        let rule = match self.sections.get(index) {
+            Some(section) if section.sh_type.get(LE) == elf::SHT_STRTAB => match self.contents(section) {
+                Some(strings) => return Ok(strings),
+                None => SectionRule::InsideFile,
+            },
+            _ => SectionRule::Link,
+        };
+        Err(self.report.section(index, rule))
+    }
+
+    fn table<T: pod::Pod>(&self, index: usize) -> Result<&'a [T], Refused> {
+        let mut rule = SectionRule::InsideFile;
+        if let Some(section) = self.sections.get(index)
+            && let Some(bytes) = self.contents(section)
+        {
+            rule = SectionRule::EntrySize;
+            if section.sh_entsize.get(LE) == size_of::<T>() as u64
+                && let Ok(table) = pod::slice_from_all_bytes(bytes)
+            {
+                return Ok(table);
             }
-            let from = section.sh_offset.get(LE);
-            let to = from.checked_add(section.sh_size.get(LE))?;
-            self.bytes
-                .get(usize::try_from(from).ok()?..usize::try_from(to).ok()?)
-        });
-        inside.ok_or(broken(index, SectionRule::InsideFile))
-    }
-
-    fn strings_of(&self, index: usize) -> Result<&'a [u8], ObjectError<'a>> {
-        match self.sections.get(index) {
-            Some(section) if section.sh_type.get(LE) == elf::SHT_STRTAB => self.contents(index),
-            _ => Err(broken(index, SectionRule::Link)),
         }
-    }
-
-    fn table<T: pod::Pod>(&self, index: usize, entry: usize) -> Result<&'a [T], ObjectError<'a>> {
-        let bytes = self.contents(index)?;
-        let size = self
-            .sections
-            .get(index)
-            .map_or(0, |section| section.sh_entsize.get(LE));
-        if size != entry as u64 {
-            return Err(broken(index, SectionRule::EntrySize));
-        }
-        pod::slice_from_all_bytes(bytes).map_err(|()| broken(index, SectionRule::EntrySize))
+        Err(self.report.section(index, rule))
     }
 
     /// The name of a section; empty if it has none.
     pub fn section_name(&self, index: usize) -> &'a [u8] {
-        let at = self
-            .sections
-            .get(index)
-            .map_or(0, |section| section.sh_name.get(LE));
-        string(self.names, at).unwrap_or(&[])
+        let at = self.sections.get(index).map_or(0, |section| section.sh_name.get(LE));
+        string(self.names, at).unwrap_or_default()
     }
 
     /// The name of a symbol (of its section, if the symbol stands for that).
     pub fn symbol_name(&self, index: usize) -> &'a [u8] {
         match self.symbols.get(index) {
             Some(symbol) if symbol.st_info.0 & 0xf == elf::STT_SECTION.0 => {
-                self.section_name(usize::from(symbol.st_shndx.get(LE).0))
+                self.section_name(symbol.st_shndx.get(LE).0.into())
             }
-            Some(symbol) => string(self.strings, symbol.st_name.get(LE)).unwrap_or(&[]),
+            Some(symbol) => string(self.strings, symbol.st_name.get(LE)).unwrap_or_default(),
             None => &[],
         }
     }
@@ -188,70 +195,72 @@ impl<'a> Object<'a> {
         name.is_some_and(|name| name.starts_with(b"main\0"))
     }
 
-    /// Checks that a section can be loaded, if it asks to be.
-    pub fn check_section(&self, index: usize, section: &Section) -> Result<(), ObjectError<'a>> {
+    /// The rule that a section breaks by which it cannot be loaded, though it asks to be.
+    fn broken_rule(&self, section: &Section) -> Option<SectionRule> {
         let flags = section.sh_flags.get(LE).0;
-        if flags & SHF_ALLOC.0 == 0 {
-            return Ok(());
-        }
         let align = section.sh_addralign.get(LE);
-        let rule = if flags & SHF_TLS.0 != 0 {
-            SectionRule::ThreadLocal
+        if flags & SHF_ALLOC.0 == 0 {
+            None
+        } else if flags & SHF_TLS.0 != 0 {
+            Some(SectionRule::ThreadLocal)
         } else if flags & SHF_WRITE.0 != 0 && flags & SHF_EXECINSTR.0 != 0 {
-            SectionRule::WriteOrExecute
-        } else if align > PAGE || (align != 0 && !align.is_power_of_two()) {
-            SectionRule::Alignment
+            Some(SectionRule::WriteOrExecute)
+        } else if !is_alignment(align) {
+            Some(SectionRule::Alignment)
         } else if flags & elf::SHF_COMPRESSED.0 != 0 || !is_loadable(section.sh_type.get(LE)) {
-            SectionRule::Type
+            Some(SectionRule::Type)
         } else if string(self.names, section.sh_name.get(LE)).is_none() {
-            SectionRule::Name
+            Some(SectionRule::Name)
+        } else if self.contents(section).is_none() {
+            Some(SectionRule::InsideFile)
         } else {
-            return self.contents(index).map(|_| ());
-        };
-        Err(broken(index, rule))
+            None
+        }
     }
 
-    /// Calls `each` with every relocation of a loaded section, sections in order.
-    pub fn relocations(
-        &self,
-        each: &mut dyn FnMut(Site<'a>) -> Result<(), ObjectError<'a>>,
-    ) -> Result<(), ObjectError<'a>> {
+    /// Visits every relocation of a loaded section, sections in order.
+    pub fn relocations(&self, visitor: &mut dyn Visit<'a>) -> Result<(), Refused> {
         for (index, section) in self.sections.iter().enumerate() {
             let kind = section.sh_type.get(LE);
             if kind != elf::SHT_RELA && kind != elf::SHT_REL && kind.0 != SHT_CREL {
                 continue;
             }
             let target = section.sh_info.get(LE) as usize;
-            let Some(patched) = self.sections.get(target) else {
-                return Err(broken(index, SectionRule::Link));
+            let rule = match self.sections.get(target).map(group) {
+                None => SectionRule::Link,
+                Some(None) => continue,
+                Some(_) if kind != elf::SHT_RELA => SectionRule::Type,
+                Some(_) if section.sh_link.get(LE) as usize != self.symbols_at => SectionRule::Link,
+                Some(_) => self.visit_table(index, target, visitor)?,
             };
-            if group(patched).is_none() {
-                continue;
-            }
-            if kind != elf::SHT_RELA {
-                return Err(broken(index, SectionRule::Type));
-            }
-            if section.sh_link.get(LE) as usize != self.symbols_at || self.symbols_at == 0 {
-                return Err(broken(index, SectionRule::Link));
-            }
-            let relocations: &[Relocation] = self.table(index, size_of::<Relocation>())?;
-            for relocation in relocations {
-                let symbol = (relocation.r_info.get(LE) >> 32) as usize;
-                if symbol >= self.symbols.len() {
-                    return Err(broken(index, SectionRule::SymbolIndex));
-                }
-                each(Site {
-                    section: target,
-                    symbol,
-                    relocation,
-                })?;
+            if rule != SectionRule::InsideFile {
+                return Err(self.report.section(index, rule));
             }
         }
         Ok(())
     }
+
+    /// Visits a table of relocations. Gives the rule that it breaks; [`SectionRule::InsideFile`],
+    /// which it keeps, if none.
+    fn visit_table(&self, index: usize, target: usize, visitor: &mut dyn Visit<'a>) -> Result<SectionRule, Refused> {
+        let relocations: &[Relocation] = self.table(index)?;
+        for relocation in relocations {
+            let symbol = (relocation.r_info.get(LE) >> 32) as usize;
+            if symbol >= self.symbols.len() {
+                return Ok(SectionRule::SymbolIndex);
+            }
+            visitor.visit(Site {
+                section: target,
+                symbol,
+                relocation,
+            })?;
+        }
+        Ok(SectionRule::InsideFile)
+    }
 }
 
-fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, ObjectError<'_>> {
+/// The sections of an object of the right kind.
+fn sections(bytes: &[u8]) -> Result<&[Section], ObjectError<'_>> {
     if bytes.is_empty() {
         return Err(ObjectError::Empty);
     }
@@ -263,11 +272,10 @@ fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, ObjectError<'_>> {
     {
         return Err(ObjectError::WrongClass);
     }
+    let have = bytes.len() as u64;
     let Ok((header, _)) = pod::from_bytes::<FileHeader64<LE>>(bytes) else {
-        return Err(ObjectError::Truncated {
-            need: HEADER as u64,
-            have: bytes.len() as u64,
-        });
+        let need = HEADER as u64;
+        return Err(ObjectError::Truncated { need, have });
     };
     let machine = header.e_machine.get(LE).0;
     if machine != arch::MACHINE {
@@ -277,42 +285,39 @@ fn header(bytes: &[u8]) -> Result<&FileHeader64<LE>, ObjectError<'_>> {
     if file_type != elf::ET_REL.0 {
         return Err(ObjectError::NotRelocatable { file_type });
     }
-    Ok(header)
+    let count = usize::from(header.e_shnum.get(LE));
+    if count == 0 || usize::from(header.e_shentsize.get(LE)) != size_of::<Section>() {
+        let rule = if count == 0 { SectionRule::Numbering } else { SectionRule::EntrySize };
+        return Err(ObjectError::Section { index: 0, rule });
+    }
+    let from = header.e_shoff.get(LE);
+    let rest = bytes.get(from as usize..).unwrap_or_default();
+    match pod::slice_from_bytes::<Section>(rest, count) {
+        Ok((sections, _)) => Ok(sections),
+        Err(()) => {
+            let need = from.saturating_add((count * size_of::<Section>()) as u64);
+            Err(ObjectError::Truncated { need, have })
+        }
+    }
 }
 
-fn sections<'a>(
-    bytes: &'a [u8],
-    header: &FileHeader64<LE>,
-) -> Result<&'a [Section], ObjectError<'a>> {
-    let count = usize::from(header.e_shnum.get(LE));
-    let from = header.e_shoff.get(LE);
-    if count == 0 {
-        return Err(broken(0, SectionRule::Numbering));
-    }
-    if usize::from(header.e_shentsize.get(LE)) != size_of::<Section>() {
-        return Err(broken(0, SectionRule::EntrySize));
-    }
-    let rest = usize::try_from(from)
-        .ok()
-        .and_then(|from| bytes.get(from..));
-    match rest.map(|rest| pod::slice_from_bytes::<Section>(rest, count)) {
-        Some(Ok((sections, _))) => Ok(sections),
-        _ => Err(ObjectError::Truncated {
-            need: from.saturating_add((count * size_of::<Section>()) as u64),
-            have: bytes.len() as u64,
-        }),
-    }
+/// Whether sections and common symbols may be aligned so.
+pub fn is_alignment(align: u64) -> bool {
+    align <= PAGE && (align == 0 || align.is_power_of_two())
 }
 
 /// Whether a section of this type has, or is to have, bytes in memory.
 fn is_loadable(kind: elf::SectionType) -> bool {
-    kind == elf::SHT_PROGBITS
-        || kind == elf::SHT_NOBITS
-        || kind == elf::SHT_NOTE
-        || kind == elf::SHT_INIT_ARRAY
-        || kind == elf::SHT_FINI_ARRAY
-        || kind == elf::SHT_PREINIT_ARRAY
-        || kind == elf::SHT_X86_64_UNWIND
+    matches!(
+        kind,
+        elf::SHT_PROGBITS
+            | elf::SHT_NOBITS
+            | elf::SHT_NOTE
+            | elf::SHT_INIT_ARRAY
+            | elf::SHT_FINI_ARRAY
+            | elf::SHT_PREINIT_ARRAY
+            | elf::SHT_X86_64_UNWIND
+    )
 }
 
 /// The string at an offset of a string table, up to its zero.

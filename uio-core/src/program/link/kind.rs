@@ -51,11 +51,6 @@ pub enum Range {
 }
 
 impl Kind {
-    /// Whether the relocation needs a slot in the GOT whatever the symbol is.
-    pub fn needs_slot(&self) -> bool {
-        matches!(self.base, Base::Got | Base::GotRelative)
-    }
-
     /// Whether the value fits the field.
     pub fn fits(&self, value: u64) -> bool {
         let unused = 64 - 8 * u32::from(self.bytes.clamp(1, 8));

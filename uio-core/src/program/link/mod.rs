@@ -19,12 +19,14 @@ use core::ops::Range;
 use uio_console::record::ObjectError;
 
 use crate::isolation::Region;
+use report::{Refused, Report};
 
 mod constructors;
 mod elf;
 mod kind;
 mod layout;
 mod relocate;
+mod report;
 mod resolve;
 
 #[cfg(target_arch = "aarch64")]
@@ -33,6 +35,9 @@ mod arch;
 #[cfg(not(target_arch = "aarch64"))]
 #[path = "x86_64.rs"]
 mod arch;
+
+/// Addresses and sizes of the format have 64 bits.
+const _: () = assert!(usize::BITS == 64);
 
 /// What the linker needs of its surroundings.
 pub trait Surroundings {
@@ -82,13 +87,13 @@ pub struct Linked {
     /// Where the data start, as an offset; they reach to the end.
     pub data: usize,
     /// What the data start with; the rest of them are zeroes.
-    pub pristine: Box<[u8]>,
+    pub pristine: Vec<u8>,
     /// Address of `main`.
     pub main: u64,
     /// Addresses of the constructors, in the order to call them.
-    pub init: Box<[u64]>,
+    pub init: Vec<u64>,
     /// Addresses of the destructors, in the order to call them.
-    pub fini: Box<[u64]>,
+    pub fini: Vec<u64>,
 }
 
 /// Links an object into an image of at most `max` bytes.
@@ -105,30 +110,46 @@ pub fn link<'a>(
         let max = max as u64;
         return Err(ObjectError::TooLarge { size, max }.into());
     }
-    let object = elf::Object::parse(bytes)?;
-    for (index, section) in object.sections.iter().enumerate() {
-        object.check_section(index, section)?;
-    }
+    let report = Report::new();
+    let linked = link_with(bytes, max, around, &report);
+    linked.map_err(|Refused| report.into_inner())
+}
+
+fn link_with<'a>(
+    bytes: &'a [u8],
+    max: usize,
+    around: &mut dyn Surroundings,
+    report: &Report<'a>,
+) -> Result<Linked, Refused> {
+    let object = elf::Object::parse(bytes, report)?;
     let mut symbols = resolve::Symbols::new(&object, around)?;
-    symbols.give_slots(&object)?;
+    object.relocations(&mut resolve::GiveSlots {
+        object: &object,
+        symbols: &mut symbols,
+    })?;
     let layout = layout::Layout::new(&object, &mut symbols, max)?;
-    let mut region = around
-        .allocate(layout.size)
-        .ok_or(Refusal::NoMemory(layout.size as u64))?;
-    let image = relocate::Image {
+    let Some(mut region) = around.allocate(layout.size) else {
+        return Err(report.memory(layout.size));
+    };
+    let base = region.base();
+    let memory = region.bytes_mut();
+    let memory = memory.get_mut(..layout.size).unwrap_or_default();
+    let mut image = relocate::Image {
         object: &object,
         symbols: &symbols,
         layout: &layout,
-        base: region.base(),
+        base,
+        memory,
     };
-    let memory = region.bytes_mut();
-    let Some(memory) = memory.get_mut(..layout.size) else {
-        return Err(Refusal::NoMemory(layout.size as u64));
-    };
-    image.fill(memory)?;
+    image.fill()?;
     let main = image.address(symbols.main)?;
-    let (init, fini) = constructors::find(&image, memory)?;
-    let pristine = copy(memory.get(layout.data.clone()).unwrap_or(&[]))?;
+    let init = constructors::find(&image, false)?;
+    let mut fini = constructors::find(&image, true)?;
+    fini.reverse();
+    let mut pristine = Vec::new();
+    let data = image.memory.get(layout.data.clone()).unwrap_or_default();
+    report.reserve(&mut pristine, data.len())?;
+    pristine.extend_from_slice(data);
     region.seal(layout.text.clone(), layout.text.end..layout.data.start);
     Ok(Linked {
         region,
@@ -140,24 +161,4 @@ pub fn link<'a>(
         init,
         fini,
     })
-}
-
-/// A vector of so many equal elements.
-fn filled<'a, T: Copy>(len: usize, value: T) -> Result<Vec<T>, Refusal<'a>> {
-    let mut vector = Vec::new();
-    if vector.try_reserve_exact(len).is_err() {
-        return Err(Refusal::NoMemory((len * size_of::<T>()) as u64));
-    }
-    vector.resize(len, value);
-    Ok(vector)
-}
-
-/// A copy of some bytes.
-fn copy<'a>(bytes: &[u8]) -> Result<Box<[u8]>, Refusal<'a>> {
-    let mut vector = Vec::new();
-    if vector.try_reserve_exact(bytes.len()).is_err() {
-        return Err(Refusal::NoMemory(bytes.len() as u64));
-    }
-    vector.extend_from_slice(bytes);
-    Ok(vector.into_boxed_slice())
 }

@@ -8,9 +8,10 @@ use object::elf::{
 };
 use uio_console::record::{ObjectError, SectionRule};
 
-use super::elf::{Group, Object, Symbol, broken, group};
+use super::elf::{Group, Object, Site, Symbol, Visit, group};
 use super::kind::Base;
-use super::{Refusal, Surroundings, arch, filled};
+use super::report::Refused;
+use super::{Surroundings, arch};
 
 /// In place of the number of a slot: there is none.
 pub const NO_SLOT: u32 = u32::MAX;
@@ -31,15 +32,13 @@ pub enum Home {
     Section(usize),
 }
 
-/// Where a symbol is defined.
-pub fn home(symbol: &Symbol) -> Result<Home, ObjectError<'static>> {
-    let section = symbol.st_shndx.get(LE);
-    match section {
-        SHN_UNDEF => Ok(Home::Outside),
-        SHN_ABS => Ok(Home::Absolute),
-        SHN_COMMON => Ok(Home::Common),
-        _ if section.0 >= SHN_LORESERVE => Err(broken(0, SectionRule::Numbering)),
-        _ => Ok(Home::Section(usize::from(section.0))),
+/// Where a symbol is defined. [`Symbols::new`] refuses what is none of these.
+pub fn home(symbol: &Symbol) -> Home {
+    match symbol.st_shndx.get(LE) {
+        SHN_UNDEF => Home::Outside,
+        SHN_ABS => Home::Absolute,
+        SHN_COMMON => Home::Common,
+        section => Home::Section(section.0.into()),
     }
 }
 
@@ -50,6 +49,14 @@ pub struct Extra {
     pub value: u64,
     /// Its slot in the GOT.
     pub slot: u32,
+}
+
+impl Extra {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        value: 0,
+        slot: NO_SLOT,
+    };
 }
 
 /// What the linker adds to the symbols of an object.
@@ -66,109 +73,96 @@ pub struct Symbols {
 
 impl Symbols {
     /// Finds `main` and the symbols that are defined elsewhere.
-    pub fn new<'a>(
-        object: &Object<'a>,
-        around: &mut dyn Surroundings,
-    ) -> Result<Self, Refusal<'a>> {
-        let none = Extra {
-            value: 0,
-            slot: NO_SLOT,
-        };
+    pub fn new(object: &Object<'_, '_>, around: &mut dyn Surroundings) -> Result<Self, Refused> {
         let mut symbols = Self {
-            extra: filled(object.symbols.len(), none)?,
+            extra: Vec::new(),
             slots: 0,
-            main: symbols_main(object)?,
+            main: main(object)?,
             got: 0,
         };
+        object.report.reserve(&mut symbols.extra, object.symbols.len())?;
         let mut complete = true;
-        for (index, symbol) in object.symbols.iter().enumerate().skip(1) {
-            if home(symbol)? != Home::Outside {
-                continue;
-            }
-            let name = object.symbol_name(index);
-            if name == GOT {
-                symbols.got = index;
-                continue;
-            }
-            let value = match around.resolve(name) {
-                Err(super::Stop) => return Err(Refusal::Reported),
-                Ok(Some(address)) => address,
-                Ok(None) if symbol.st_info.0 >> 4 == STB_WEAK.0 => 0,
-                Ok(None) => {
+        for (index, symbol) in object.symbols.iter().enumerate() {
+            let mut extra = Extra::NONE;
+            if index != 0 && home(symbol) == Home::Outside {
+                let name = object.symbol_name(index);
+                if name == GOT {
+                    symbols.got = index;
+                } else if let Some(address) = around.resolve(name).map_err(|super::Stop| Refused)? {
+                    extra.value = address;
+                } else if symbol.st_info.0 >> 4 != STB_WEAK.0 {
                     around.undefined(name);
                     complete = false;
-                    0
                 }
-            };
-            if let Some(extra) = symbols.extra.get_mut(index) {
-                extra.value = value;
             }
+            symbols.extra.push(extra);
         }
-        if complete {
-            Ok(symbols)
-        } else {
-            Err(Refusal::Reported)
-        }
-    }
-
-    /// Gives a slot in the GOT to each symbol that needs or may need one: a call to a symbol from
-    /// outside may turn out to be out of reach.
-    pub fn give_slots<'a>(&mut self, object: &Object<'a>) -> Result<(), Refusal<'a>> {
-        object.relocations(&mut |site| {
-            let Some(kind) = arch::kind(site.kind()) else {
-                return Err(ObjectError::Relocation {
-                    kind: site.kind(),
-                    section: object.section_name(site.section),
-                    offset: site.offset(),
-                    symbol: object.symbol_name(site.symbol),
-                });
-            };
-            let (Some(symbol), Some(extra)) = (
-                object.symbols.get(site.symbol),
-                self.extra.get_mut(site.symbol),
-            ) else {
-                return Ok(());
-            };
-            let far = matches!(kind.base, Base::Call | Base::Relative)
-                && matches!(home(symbol)?, Home::Outside | Home::Absolute);
-            if extra.slot == NO_SLOT && (kind.needs_slot() || far) {
-                extra.slot = self.slots;
-                self.slots += 1;
-            }
-            Ok(())
-        })?;
-        Ok(())
+        if complete { Ok(symbols) } else { Err(Refused) }
     }
 }
 
 /// Index of `main`, after a look at what kinds of symbols there are.
-fn symbols_main<'a>(object: &Object<'a>) -> Result<usize, ObjectError<'a>> {
+fn main(object: &Object<'_, '_>) -> Result<usize, Refused> {
     let mut main = 0;
-    for (index, symbol) in object.symbols.iter().enumerate().skip(1) {
+    for (index, symbol) in object.symbols.iter().enumerate() {
         let kind = symbol.st_info.0 & 0xf;
         if kind == STT_TLS.0 || kind == STT_GNU_IFUNC.0 {
-            return Err(ObjectError::SymbolKind {
-                symbol: object.symbol_name(index),
-                kind,
-            });
+            let symbol = object.symbol_name(index);
+            return Err(object.report.object(ObjectError::SymbolKind { symbol, kind }));
         }
-        if symbol.st_info.0 >> 4 == STB_LOCAL.0 || !object.is_main(symbol) {
-            continue;
-        }
-        let Home::Section(section) = home(symbol)? else {
+        let Home::Section(section) = home(symbol) else {
             continue;
         };
-        if object.sections.get(section).and_then(group) != Some(Group::Text) {
+        if section >= SHN_LORESERVE.into() {
+            return Err(object.report.section(0, SectionRule::Numbering));
+        }
+        if symbol.st_info.0 >> 4 == STB_LOCAL.0
+            || !object.is_main(symbol)
+            || object.sections.get(section).and_then(group) != Some(Group::Text)
+        {
             continue;
         }
         if main != 0 {
-            return Err(ObjectError::Duplicate { symbol: b"main" });
+            return Err(object.report.object(ObjectError::Duplicate { symbol: b"main" }));
         }
         main = index;
     }
-    if main == 0 {
-        Err(ObjectError::NoMain)
-    } else {
-        Ok(main)
+    if main == 0 { Err(object.report.object(ObjectError::NoMain)) } else { Ok(main) }
+}
+
+/// Gives a slot in the GOT to each symbol that needs or may need one: a call to a symbol from
+/// outside may turn out to be out of reach.
+pub struct GiveSlots<'s, 'o, 'r, 'a> {
+    /// The object.
+    pub object: &'o Object<'r, 'a>,
+    /// Its symbols.
+    pub symbols: &'s mut Symbols,
+}
+
+impl<'a> Visit<'a> for GiveSlots<'_, '_, '_, 'a> {
+    fn visit(&mut self, site: Site<'a>) -> Result<(), Refused> {
+        let Some(kind) = arch::kind(site.kind()) else {
+            return Err(self.object.report.object(ObjectError::Relocation {
+                kind: site.kind(),
+                section: self.object.section_name(site.section),
+                offset: site.offset(),
+                symbol: self.object.symbol_name(site.symbol),
+            }));
+        };
+        let (Some(symbol), Some(extra)) =
+            (self.object.symbols.get(site.symbol), self.symbols.extra.get_mut(site.symbol))
+        else {
+            return Ok(());
+        };
+        let needed = match kind.base {
+            Base::Got | Base::GotRelative => true,
+            Base::Call | Base::Relative => matches!(home(symbol), Home::Outside | Home::Absolute),
+            _ => false,
+        };
+        if needed && extra.slot == NO_SLOT {
+            extra.slot = self.symbols.slots;
+            self.symbols.slots += 1;
+        }
+        Ok(())
     }
 }

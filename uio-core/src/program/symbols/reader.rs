@@ -1,6 +1,7 @@
 //! Reading an index, a block at a time, without trusting a byte of it.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use uio_console::record::{Failure, Part};
 
@@ -8,7 +9,10 @@ use super::format::{self, BLOCK, BODY, header};
 use crate::files::{self, File};
 
 /// Names that stay resolved. A power of two.
-const CACHED: usize = 32;
+const CACHED: usize = 16;
+
+/// `ENOMEM` of Linux.
+const ENOMEM: i32 = 12;
 
 /// Why a symbol could not be looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +102,7 @@ pub struct Index {
     held: u32,
     reads: u32,
     cache: [(u64, u32); CACHED],
-    block: [u8; BLOCK],
+    block: Box<[u8; BLOCK]>,
 }
 
 impl Index {
@@ -107,6 +111,14 @@ impl Index {
     /// # Errors
     /// [`Error`], but for [`Error::Missing`].
     pub fn open(file: Box<dyn File>, build_id: &[u8]) -> Result<Box<Self>, Error> {
+        let mut block = Vec::new();
+        if block.try_reserve_exact(BLOCK).is_err() {
+            return Err(Error::Os(ENOMEM));
+        }
+        block.resize(BLOCK, 0);
+        let Ok(block) = block.into_boxed_slice().try_into() else {
+            return Err(Error::Os(ENOMEM));
+        };
         let none = Table {
             first: 0,
             blocks: 0,
@@ -121,7 +133,7 @@ impl Index {
             held: u32::MAX,
             reads: 0,
             cache: [(format::NO_HASH, 0); CACHED],
-            block: [0; BLOCK],
+            block,
         });
         index.read_header(build_id)?;
         Ok(index)
@@ -129,7 +141,7 @@ impl Index {
 
     fn read_header(&mut self, build_id: &[u8]) -> Result<(), Error> {
         self.fill(0)?;
-        let block = &self.block;
+        let block = &*self.block;
         if !block.starts_with(&format::MAGIC)
             || format::u32_at(block, header::VERSION) != format::VERSION
             || format::u32_at(block, header::BLOCK) != BLOCK as u32
@@ -137,7 +149,7 @@ impl Index {
             return Err(Error::Damaged(Part::Header));
         }
         self.check(0)?;
-        let block = &self.block;
+        let block = &*self.block;
         let mut id = BuildId {
             bytes: [0; header::MAX_BUILD_ID],
             len: block[header::BUILD_ID_LEN].min(header::MAX_BUILD_ID as u8),
@@ -236,7 +248,7 @@ impl Index {
             return Ok(None);
         }
         self.read(self.fences, fence as u32)?;
-        let Some(found) = last_not_above(&self.block, left.min(format::FENCES), address) else {
+        let Some(found) = last_not_above(&*self.block, left.min(format::FENCES), address) else {
             return Ok(None);
         };
         self.read(self.symbols, (before + found) as u32)?;
@@ -296,7 +308,7 @@ impl Index {
     fn check(&mut self, number: u32) -> Result<(), Error> {
         let id = if number == 0 { 0 } else { self.id };
         let sum = format::checksum(id, number, &self.block[..BODY]);
-        if sum != format::u64_at(&self.block, BODY)
+        if sum != format::u64_at(&*self.block, BODY)
             || (number == 0 && self.id != 0 && self.id != sum)
         {
             return Err(Error::Damaged(Part::Checksum));
