@@ -253,13 +253,13 @@ impl Mux {
         };
         self.session = Session::Greeting(waiting + 1);
         self.to_guest.push_bytes(vec![0], About::Nothing);
-        self.to_guest_message(&ToGuest::Hello {
+        self.tell_guest(&ToGuest::Hello {
             version: PROTOCOL_VERSION,
         });
     }
 
     /// Queues a message of fixed size for the guest.
-    fn to_guest_message(&mut self, message: &ToGuest<'_>) {
+    fn tell_guest(&mut self, message: &ToGuest<'_>) {
         // These always fit: only `Exec` has a length of its own, and it is checked where it comes.
         let _ = self.to_guest.push(message, About::Nothing);
     }
@@ -299,7 +299,7 @@ impl Mux {
         request.queued = 0;
         let first = !std::mem::replace(&mut request.interrupted, true);
         if first {
-            self.to_guest_message(&ToGuest::Interrupt { id: RequestId(id) });
+            self.tell_guest(&ToGuest::Interrupt { id: RequestId(id) });
         }
         self.renew(id);
     }
@@ -324,7 +324,7 @@ impl Mux {
         }
         request.allowed -= bytes;
         request.granted += bytes;
-        self.to_guest_message(&ToGuest::Credit {
+        self.tell_guest(&ToGuest::Credit {
             id: RequestId(id),
             // At most a window.
             bytes: bytes as u32,

@@ -56,7 +56,7 @@ pub const ALL: &[GuestCommand] = &[
         true,
         Nothing,
     ),
-    command("ls", "ls [PATH…]", "list files", true, Paths),
+    command("ls", "ls [-a] [PATH…]", "list files", true, Paths),
     command(
         "cat",
         "cat [PATH…]",
@@ -64,9 +64,15 @@ pub const ALL: &[GuestCommand] = &[
         false,
         Paths,
     ),
-    command("cp", "cp FROM… TO", "copy files", false, Paths),
-    command("mv", "mv FROM… TO", "move or rename files", false, Paths),
-    command("rm", "rm [-r] PATH…", "remove files", false, Paths),
+    command("cp", "cp [-r] SOURCE… TARGET", "copy files", false, Paths),
+    command(
+        "mv",
+        "mv SOURCE… TARGET",
+        "move or rename files",
+        false,
+        Paths,
+    ),
+    command("rm", "rm [-rf] PATH…", "remove files", false, Paths),
     command(
         "mkdir",
         "mkdir [-p] PATH…",
@@ -83,7 +89,7 @@ pub const ALL: &[GuestCommand] = &[
     ),
     command(
         "hexdump",
-        "hexdump [-s OFFSET] [-n LENGTH] PATH",
+        "hexdump [-n LENGTH] [-s OFFSET] PATH",
         "print the bytes of a file",
         true,
         Paths,
@@ -99,7 +105,7 @@ pub const ALL: &[GuestCommand] = &[
     ),
     command(
         "log",
-        "log [-n COUNT]",
+        "log [-n LINES] [-f]",
         "print the kernel's log",
         true,
         Nothing,
@@ -114,14 +120,14 @@ pub const ALL: &[GuestCommand] = &[
     ),
     command(
         "peek",
-        "peek ADDRESS [LENGTH]",
+        "peek ADDRESS|SYMBOL[+OFFSET] [LENGTH]",
         "print memory",
         true,
         Symbols,
     ),
     command(
         "kill",
-        "kill SIGNAL | %JOB…",
+        "kill SIGNAL | %JOB | -l",
         "signal the application, or interrupt requests",
         false,
         Signals,
@@ -143,7 +149,7 @@ pub const ALL: &[GuestCommand] = &[
     ),
     command(
         "unload",
-        "unload PATH…",
+        "unload PATH… | --all",
         "remove loaded programs from memory",
         false,
         Paths,

@@ -26,6 +26,13 @@ pub fn lists(argv: &[Vec<u8>]) -> bool {
         .is_some_and(|command| command.lists)
 }
 
+/// Whether a command goes on until it is interrupted: its records are given as JSON Lines then.
+#[must_use]
+pub fn streams(argv: &[Vec<u8>]) -> bool {
+    let follows = |arg: &Vec<u8>| arg.starts_with(b"-") && arg.contains(&b'f');
+    argv.first().is_some_and(|name| name == b"log") && argv.iter().skip(1).any(follows)
+}
+
 /// A record as a JSON object.
 #[must_use]
 pub fn record(record: &Record<'_>) -> Value {

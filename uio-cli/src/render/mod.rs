@@ -148,11 +148,20 @@ impl<'a, 'b> Renderer<'a, 'b> {
                 .push(row);
             return Ok(());
         }
-        self.text.record(self.output, record)
+        self.text.record(self.output, record)?;
+        if let Record::Log(_) = record {
+            // Lines of a log that is followed are wanted as they come.
+            self.output.out.flush()?;
+        }
+        Ok(())
     }
 
     fn json_record(&mut self, record: &Record<'_>) -> io::Result<()> {
         let value = json::record(record);
+        if json::streams(self.argv) {
+            writeln!(self.output.out, "{value}")?;
+            return self.output.out.flush();
+        }
         if let Record::Started { .. } = record {
             // Standard output belongs to the program.
             return writeln!(self.output.err, "{value}");
@@ -190,7 +199,9 @@ impl<'a, 'b> Renderer<'a, 'b> {
         if self.output.format == Format::Json {
             match self.document {
                 Document::Array => writeln!(self.output.out, "\n]")?,
-                Document::None if status == 0 && json::lists(self.argv) => {
+                Document::None
+                    if status == 0 && json::lists(self.argv) && !json::streams(self.argv) =>
+                {
                     writeln!(self.output.out, "[]")?;
                 }
                 Document::None | Document::Whole => {}

@@ -108,8 +108,7 @@ fn file_status() {
     let of = [Record::Stat(stat(Kind::File, 0o4755, 5))];
     assert_eq!(
         text(&["stat", "/x"], &of),
-        "kind      file\nsize      5\nmode      -rwsr-xr-x (4755)\nlinks     2\n\
-         owner     1000:100\ninode     42\nmodified  2026-01-07 10:12:44.000000123\n"
+        "file  mode 4755  size 5  inode 42  links 2  owner 1000:100  modified 2026-01-07 10:12:44\n"
     );
     assert_eq!(
         json(&["stat", "/x"], &of)[0]["modified_ns"],
@@ -180,7 +179,7 @@ fn memory_and_uptime_stand_alone() {
     };
     assert_eq!(
         text(&["uptime"], &[uptime]),
-        "2026-01-07 10:12:44 up 1 min 1 s, 1 core\n"
+        "2026-01-07 10:12:44 UTC, up 0:01:01.000, 1 core\n"
     );
     assert_eq!(json(&["uptime"], &[uptime])["cores"], 1);
 }
@@ -199,10 +198,12 @@ fn log_lines_have_colours_on_a_terminal_only() {
     let of = [line(1, 1, b"bad\x07".as_slice()), line(2, 3, b"fine")];
     assert_eq!(
         text(&["log"], &of),
-        "[    1.000234] 0 error bad\\u{7}\n[    1.000234] 0 info  fine\n"
+        "[   1.000234] ERROR cpu 0  bad\\u{7}\n[   1.000234] INFO  cpu 0  fine\n"
     );
     let (out, _) = rendered(&["log"], Format::Text, true, 0, &records(&of));
-    assert!(out.contains("\x1b[31merror bad"), "{out}");
+    assert!(out.contains("\x1b[31mERROR\x1b[0m"), "{out}");
+    let (lines, _) = rendered(&["log", "-f"], Format::Json, false, 130, &records(&of));
+    assert_eq!(lines.lines().count(), 2, "JSON Lines: {lines}");
     let value = json(&["log"], &of);
     assert_eq!(value[0]["level"], "error");
     assert_eq!(value[1]["number"], 2);
@@ -255,7 +256,7 @@ fn symbols_and_programs() {
     });
     assert_eq!(
         text(&["addr", "0x201012"], &[symbol]),
-        "0x0000000000201000  64  function  web::main+0x12\n"
+        "0x201000+0x12  64  function  web::main\n"
     );
     let value = json(&["addr", "0x201012"], &[symbol]);
     assert_eq!(value[0]["demangled"], "web::main");
@@ -269,8 +270,8 @@ fn symbols_and_programs() {
     });
     assert_eq!(
         text(&["programs"], &[program]),
-        "BASE                   SIZE  RUNS  RUNNING  PATH\n\
-         0x0000000000400000  8.0 KiB     3        1  /uio/x.o\n"
+        "BASE         SIZE  RUNS  RUNNING  PATH\n\
+         0x400000  8.0 KiB     3        1  /uio/x.o\n"
     );
     assert_eq!(json(&["programs"], &[program])[0]["runs"], 3);
 }
@@ -332,8 +333,7 @@ fn what_programs_write_stays_as_it_is() {
     ];
     let (out, err) = rendered(&["run", "/x.o"], Format::Text, false, 0, &messages);
     assert_eq!(out, "\x1b[1mraw\0");
-    assert!(err.starts_with("uio: the program runs without isolation"));
-    assert!(err.ends_with("oops\n"));
+    assert_eq!(err, "isolation: none\noops\n");
     let (out, err) = rendered(&["run", "/x.o"], Format::Json, false, 0, &messages);
     assert_eq!(out, "\x1b[1mraw\0");
     assert!(err.starts_with("{\"cached\":false,\"isolation\":\"none\",\"type\":\"started\"}\n"));
@@ -343,12 +343,11 @@ fn what_programs_write_stays_as_it_is() {
 fn copies_show_progress_on_a_terminal_only() {
     let of = records(&[Record::Copied { bytes: 2048 }]);
     let argv = ["cp", "/a", "/b"];
-    assert_eq!(
-        rendered(&argv, Format::Text, false, 0, &of),
-        (String::new(), String::new())
-    );
+    let total = "2048 bytes copied\n".to_owned();
+    let (out, err) = rendered(&argv, Format::Text, false, 0, &of);
+    assert_eq!((out, err), (total.clone(), String::new()));
     let (out, err) = rendered(&argv, Format::Text, true, 0, &of);
-    assert_eq!((out.as_str(), err.contains("2.0 KiB copied")), ("", true));
+    assert_eq!((out, err.contains("2.0 KiB")), (total, true));
     let (out, _) = rendered(&argv, Format::Json, false, 0, &of);
     assert_eq!(out, "[\n{\"bytes\":2048,\"type\":\"copied\"}\n]\n");
 }

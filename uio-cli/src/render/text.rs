@@ -66,19 +66,24 @@ pub fn row(record: &Record<'_>) -> Option<(&'static [Column], Vec<String>)> {
         Record::Symbol(symbol) => (
             SYMBOLS,
             vec![
-                format!("{:#018x}", symbol.address),
-                symbol.size.to_string(),
-                if symbol.function { "function" } else { "data" }.to_owned(),
                 match symbol.offset {
-                    0 => demangled(symbol.name),
-                    offset => format!("{}+{offset:#x}", demangled(symbol.name)),
+                    0 => format!("{:#x}", symbol.address),
+                    offset => format!("{:#x}+{offset:#x}", symbol.address),
                 },
+                symbol.size.to_string(),
+                if symbol.function {
+                    "function"
+                } else {
+                    "object"
+                }
+                .to_owned(),
+                demangled(symbol.name),
             ],
         ),
         Record::Program(program) => (
             PROGRAMS,
             vec![
-                format!("{:#018x}", program.base),
+                format!("{:#x}", program.base),
                 size(program.size),
                 program.runs.to_string(),
                 program.running.to_string(),
@@ -108,7 +113,7 @@ fn entry_row(entry: &Entry<'_>) -> Vec<String> {
 #[derive(Debug, Default)]
 pub struct State {
     dump: Option<Dump>,
-    copied: bool,
+    copied: Option<u64>,
 }
 
 /// A hexadecimal dump whose last line is not full yet.
@@ -129,9 +134,12 @@ impl State {
         if let Record::Bytes { at, data } = record {
             return self.bytes(output.out, *at, data);
         }
+        if let Record::Copied { bytes } = record {
+            return self.copied(output, *bytes);
+        }
         self.end(output)?;
         match record {
-            Record::Stat(stat) => write!(output.out, "{}", stat_text(stat)),
+            Record::Stat(stat) => writeln!(output.out, "{}", stat_text(stat)),
             Record::Memory(memory) => memory_table(memory).write(output.out),
             Record::Uptime {
                 since_boot_us,
@@ -139,22 +147,15 @@ impl State {
                 cores,
             } => writeln!(
                 output.out,
-                "{} up {}, {cores} {}",
+                "{} UTC, up {}, {cores} {}",
                 time::date(now_us / 1_000_000),
                 time::span(*since_boot_us),
                 if *cores == 1 { "core" } else { "cores" }
             ),
             Record::Log(line) => writeln!(output.out, "{}", log_text(line, output.colour)),
             Record::Started { isolation, .. } => {
-                // Isolation that is not there is worth a word every time.
-                if *isolation == "none" {
-                    writeln!(
-                        output.err,
-                        "uio: the program runs without isolation: a fault in it can harm the \
-                         application"
-                    )?;
-                }
-                Ok(())
+                // Not of the program's output, and worth a word every time.
+                writeln!(output.err, "isolation: {}", printable(isolation.as_bytes()))
             }
             Record::Version {
                 kernel,
@@ -179,16 +180,15 @@ impl State {
                 }
                 write!(output.out, "{text}")
             }
-            Record::Copied { bytes } => self.copied(output, *bytes),
             _ => Ok(()),
         }
     }
 
-    /// Progress goes to the terminal, one line that overwrites itself.
+    /// Progress goes to the terminal, one line that overwrites itself; the total to the output.
     fn copied(&mut self, output: &mut Output<'_>, bytes: u64) -> io::Result<()> {
+        self.copied = Some(bytes);
         if output.colour {
-            self.copied = true;
-            write!(output.err, "\r\x1b[K{} copied", size(bytes))?;
+            write!(output.err, "\r\x1b[K{}", size(bytes))?;
             output.err.flush()?;
         }
         Ok(())
@@ -221,8 +221,11 @@ impl State {
     /// # Errors
     /// Why it could not be written.
     pub fn end(&mut self, output: &mut Output<'_>) -> io::Result<()> {
-        if std::mem::take(&mut self.copied) {
-            write!(output.err, "\r\x1b[K")?;
+        if let Some(bytes) = self.copied.take() {
+            if output.colour {
+                write!(output.err, "\r\x1b[K")?;
+            }
+            writeln!(output.out, "{bytes} bytes copied")?;
         }
         self.end_dump(output.out)
     }
@@ -235,7 +238,7 @@ impl State {
         if !rest.is_empty() {
             dump.line(out, &rest)?;
         }
-        writeln!(out, "{:08x}", dump.at)
+        writeln!(out, "{}", position(dump.at))
     }
 }
 
@@ -254,7 +257,7 @@ impl Dump {
             };
         }
         self.last = Some((bytes.to_vec(), false));
-        let mut line = format!("{at:08x} ");
+        let mut line = format!("{} ", position(at));
         for index in 0..16 {
             if index % 8 == 0 {
                 line.push(' ');
@@ -275,20 +278,26 @@ impl Dump {
     }
 }
 
+/// Where a line of a dump begins: eight digits for files of everyday size, more for addresses.
+fn position(at: u64) -> String {
+    if at > u64::from(u32::MAX) {
+        format!("{at:016x}")
+    } else {
+        format!("{at:08x}")
+    }
+}
+
 fn stat_text(stat: &Stat) -> String {
-    let seconds = stat.modified_ns / 1_000_000_000;
     format!(
-        "kind      {}\nsize      {}\nmode      {} ({:04o})\nlinks     {}\nowner     {}:{}\ninode     {}\nmodified  {}.{:09}\n",
+        "{}  mode {:04o}  size {}  inode {}  links {}  owner {}:{}  modified {}",
         kind(stat.kind),
-        stat.size,
-        mode(stat.kind, stat.mode),
         stat.mode & 0o7777,
+        stat.size,
+        stat.inode,
         stat.links,
         stat.uid,
         stat.gid,
-        stat.inode,
-        time::date(seconds),
-        stat.modified_ns % 1_000_000_000
+        time::date(stat.modified_ns / 1_000_000_000)
     )
 }
 
@@ -312,15 +321,16 @@ fn log_text(line: &LogLine<'_>, colour: bool) -> String {
     let (on, off) = match (colour, line.level) {
         (true, 1) => ("\x1b[31m", "\x1b[0m"),
         (true, 2) => ("\x1b[33m", "\x1b[0m"),
+        (true, 3) => ("\x1b[32m", "\x1b[0m"),
         (true, 4..) => ("\x1b[2m", "\x1b[0m"),
         _ => ("", ""),
     };
     format!(
-        "[{:5}.{:06}] {} {on}{:<5} {}{off}",
+        "[{:4}.{:06}] {on}{:<5}{off} cpu {}  {}",
         line.at_us / 1_000_000,
         line.at_us % 1_000_000,
+        level(line.level).to_ascii_uppercase(),
         line.core,
-        level(line.level),
         printable(line.text)
     )
 }

@@ -64,15 +64,20 @@ pub fn rfc3339(seconds: u64) -> String {
     text
 }
 
-/// A span as its two largest units: `3 d 4 h`, `5 min 6 s`, `7.8 s`.
+/// A span as `H:MM:SS.mmm`, with the days before it when there are some: `2 d 3:04:05.678`.
 #[must_use]
 pub fn span(micros: u64) -> String {
     let seconds = micros / 1_000_000;
-    match seconds {
-        0..60 => format!("{}.{} s", seconds, micros / 100_000 % 10),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3600..DAY => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-        DAY.. => format!("{} d {} h", seconds / DAY, seconds / 3600 % 24),
+    let clock = format!(
+        "{}:{:02}:{:02}.{:03}",
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60,
+        micros / 1000 % 1000
+    );
+    match seconds / DAY {
+        0 => clock,
+        days => format!("{days} d {clock}"),
     }
 }
 
@@ -94,10 +99,9 @@ mod tests {
 
     #[test]
     fn spans() {
-        assert_eq!(span(0), "0.0 s");
-        assert_eq!(span(59_999_999), "59.9 s");
-        assert_eq!(span(60_000_000), "1 min 0 s");
-        assert_eq!(span(3_661_000_000), "1 h 1 min");
-        assert_eq!(span(90_000_000_000), "1 d 1 h");
+        assert_eq!(span(0), "0:00:00.000");
+        assert_eq!(span(59_999_999), "0:00:59.999");
+        assert_eq!(span(3_661_000_000), "1:01:01.000");
+        assert_eq!(span(90_000_000_000), "1 d 1:00:00.000");
     }
 }

@@ -65,11 +65,11 @@ impl Mux {
                 }
                 request.stdin -= len;
                 let id = RequestId(id);
-                self.to_guest_message(&ToGuest::Stdin { id, data });
+                self.tell_guest(&ToGuest::Stdin { id, data });
             }
             ToGuest::StdinEnd { .. } => {
                 if !std::mem::replace(&mut request.stdin_ended, true) {
-                    self.to_guest_message(&ToGuest::StdinEnd { id: RequestId(id) });
+                    self.tell_guest(&ToGuest::StdinEnd { id: RequestId(id) });
                 }
             }
             ToGuest::Credit { bytes, .. } => {
@@ -78,7 +78,7 @@ impl Mux {
             }
             ToGuest::Interrupt { .. } => {
                 if !std::mem::replace(&mut request.interrupted, true) {
-                    self.to_guest_message(&ToGuest::Interrupt { id: RequestId(id) });
+                    self.tell_guest(&ToGuest::Interrupt { id: RequestId(id) });
                 }
             }
             ToGuest::Hello { .. } | ToGuest::Exec { .. } => {}
