@@ -75,6 +75,9 @@ pub fn encode<T: Serialize>(message: &T, out: &mut [u8]) -> Result<usize, Error>
     stuff(&payload[..len], out)
 }
 
+/// The longest payload that a frame can hold: its code byte and its closing zero are no part of it.
+const MAX_UNSTUFFED: usize = MAX_FRAME - 2;
+
 /// Takes a byte stream apart into payloads, a chunk at a time, however the stream is cut.
 pub struct Deframer {
     payload: [u8; MAX_FRAME],
@@ -127,53 +130,67 @@ impl Deframer {
     pub fn next<'a>(&'a mut self, chunk: &[u8]) -> (usize, Option<Result<&'a [u8], Error>>) {
         let mut used = 0;
         while let Some(&byte) = chunk.get(used) {
-            used += 1;
-            if byte == 0 {
-                let whole = self.run == 0;
-                let len = self.len;
-                let skipped = self.state == State::Skipping;
-                let begun = self.zero_due || len != 0 || !whole;
-                self.reset();
-                if skipped || !begun {
-                    continue;
+            if byte != 0 {
+                let rest = chunk.get(used..).unwrap_or_default();
+                used += match (self.state, self.run) {
+                    (State::Skipping, _) => 1,
+                    (State::Sound, 0) => self.code(byte),
+                    (State::Sound, _) => self.copy(rest),
+                };
+                if self.len > MAX_UNSTUFFED {
+                    self.state = State::Skipping;
+                    self.len = 0;
+                    return (used, Some(Err(Error::Oversized)));
                 }
-                if !whole {
-                    return (used, Some(Err(Error::Truncated)));
-                }
-                return (used, Some(Ok(&self.payload[..len])));
-            }
-            if self.state == State::Skipping {
                 continue;
             }
-            if !self.take(byte) {
-                self.state = State::Skipping;
-                return (used, Some(Err(Error::Oversized)));
+            used += 1;
+            let whole = self.run == 0;
+            let len = self.len;
+            let skipped = self.state == State::Skipping;
+            let begun = self.zero_due || len != 0 || !whole;
+            self.reset();
+            if skipped || !begun {
+                continue;
             }
+            if !whole {
+                return (used, Some(Err(Error::Truncated)));
+            }
+            return (used, Some(Ok(self.payload.get(..len).unwrap_or_default())));
         }
         (used, None)
     }
 
-    /// Takes one non-zero byte of a frame; false when the frame is too long.
-    fn take(&mut self, byte: u8) -> bool {
-        if self.run != 0 {
-            self.run -= 1;
-            return self.push(byte);
+    /// Takes the code byte of a run, and the zero that the run before it implied. Returns how many
+    /// bytes that were.
+    fn code(&mut self, byte: u8) -> usize {
+        if self.zero_due {
+            if let Some(place) = self.payload.get_mut(self.len) {
+                *place = 0;
+            }
+            self.len += 1;
         }
-        let room = !self.zero_due || self.push(0);
         self.run = byte - 1;
         // After a full run of 254 bytes no zero is implied. A first code marks the frame as begun.
         self.zero_due = byte != u8::MAX;
-        room
+        1
     }
 
-    fn push(&mut self, byte: u8) -> bool {
-        // A payload is shorter than its frame by the code byte and the closing zero.
-        if self.len >= MAX_FRAME - 2 {
-            return false;
+    /// Copies what is there of the current run, up to a zero that should not be. Returns how many
+    /// bytes that were.
+    fn copy(&mut self, chunk: &[u8]) -> usize {
+        let out = self.payload.get_mut(self.len..).unwrap_or_default();
+        let mut copied = 0;
+        for (to, &byte) in out.iter_mut().zip(chunk).take(usize::from(self.run)) {
+            if byte == 0 {
+                break;
+            }
+            *to = byte;
+            copied += 1;
         }
-        self.payload[self.len] = byte;
-        self.len += 1;
-        true
+        self.run -= copied as u8;
+        self.len += copied;
+        copied
     }
 }
 
