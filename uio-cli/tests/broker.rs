@@ -186,6 +186,7 @@ fn standard_input_and_interrupts_go_through() {
         if let FromGuest::Stdout { data, .. } = message {
             echoed += data.len();
         }
+        true
     });
     writer.join().unwrap();
     assert_eq!(ending.unwrap(), Ending::Status(0));
@@ -199,7 +200,7 @@ fn standard_input_and_interrupts_go_through() {
         interrupts: Some(&mut interrupts),
         timeout: None,
     };
-    let ending = drive(&mut client, &[b"cat".to_vec()], with, &mut |_| {});
+    let ending = drive(&mut client, &[b"cat".to_vec()], with, &mut |_| true);
     assert_eq!(ending.unwrap(), Ending::Interrupted(Some(130)));
 
     let with = Drive {
@@ -207,7 +208,7 @@ fn standard_input_and_interrupts_go_through() {
         interrupts: None,
         timeout: Some(Duration::from_millis(50)),
     };
-    let ending = drive(&mut client, &[b"cat".to_vec()], with, &mut |_| {});
+    let ending = drive(&mut client, &[b"cat".to_vec()], with, &mut |_| true);
     assert_eq!(ending.unwrap(), Ending::TimedOut);
     assert_eq!(client.run(&["exit", "4"]).unwrap().status, 4);
     vm.end();

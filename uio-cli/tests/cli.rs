@@ -448,3 +448,21 @@ fn programs_are_compiled() {
     fs::write(user.dir.join("bad.c"), "int main(\n").unwrap();
     assert!(user.fails(1, &["cc", "bad.c"]).contains("bad.c"));
 }
+
+#[test]
+fn output_that_nobody_reads_any_more_ends_the_command() {
+    let user = User::new();
+    user.start();
+    let mut log = user
+        .command(&["exec", "web", "--", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(log.stdout.take());
+    let mut stdin = log.stdin.take().unwrap();
+    // It waits for more input, but what came of this one could not be written.
+    stdin.write_all(b"on\n").unwrap();
+    eventually("it goes on", || log.try_wait().unwrap().is_some());
+    drop(stdin);
+}

@@ -62,7 +62,8 @@ struct Driving {
     timed_out: bool,
 }
 
-/// Runs `argv` and calls `each` with every message of it, until it ends.
+/// Runs `argv` and calls `each` with every message of it, until it ends. Once `each` returns false,
+/// the request is interrupted: nobody wants its output any more.
 ///
 /// # Errors
 /// See [`Client::step`] and [`super::Session::exec`].
@@ -70,7 +71,7 @@ pub fn drive(
     client: &mut Client,
     argv: &[Vec<u8>],
     mut with: Drive<'_>,
-    each: &mut dyn FnMut(&FromGuest<'_>),
+    each: &mut dyn FnMut(&FromGuest<'_>) -> bool,
 ) -> Result<Ending> {
     let id = client.session().exec(argv)?;
     if with.stdin.is_none() {
@@ -117,7 +118,7 @@ fn step(
     with: &mut Drive<'_>,
     state: &mut Driving,
     deadline: Option<Instant>,
-    each: &mut dyn FnMut(&FromGuest<'_>),
+    each: &mut dyn FnMut(&FromGuest<'_>) -> bool,
 ) -> Result<()> {
     // Nothing is read that the guest did not ask for, so that a command without input leaves the
     // standard input of a script alone.
@@ -153,13 +154,18 @@ fn step(
     }
     if came {
         client.flush()?;
+        let mut wanted = true;
         client.receive(&mut |message| {
             match message {
                 FromGuest::Exit { id, status } if *id == state.id => state.status = Some(*status),
                 _ => {}
             }
-            each(message);
+            wanted &= each(message);
         })?;
+        if !wanted && state.interrupted.is_none() {
+            state.interrupted = Some(Instant::now());
+            client.session().interrupt(state.id);
+        }
     }
     Ok(())
 }

@@ -30,11 +30,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use uio_console::FromGuest;
+use uio_console::{FromGuest, RequestId};
 
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::render::json;
+use crate::render::{failure, json};
 pub use hello::GuestInfo;
 pub use session::Session;
 
@@ -60,6 +60,28 @@ pub struct Answer {
     pub records: Vec<serde_json::Value>,
     /// Why (parts of) it failed, worded as the command line does.
     pub failures: Vec<String>,
+}
+
+impl Answer {
+    /// Takes in a message of request `id`; returns whether that was its end.
+    fn take(&mut self, argv: &[Vec<u8>], id: RequestId, message: &FromGuest<'_>) -> bool {
+        match message {
+            FromGuest::Stdout { data, id: of } if *of == id => self.stdout.extend_from_slice(data),
+            FromGuest::Stderr { data, id: of } if *of == id => self.stderr.extend_from_slice(data),
+            FromGuest::Record { record, id: of } if *of == id => {
+                self.records.push(json::record(record));
+            }
+            FromGuest::Failure { failure, id: of } if *of == id => {
+                self.failures.push(failure::words(argv, failure));
+            }
+            FromGuest::Exit { status, id: of } if *of == id => {
+                self.status = *status;
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
 }
 
 impl Client {
@@ -136,30 +158,43 @@ impl Client {
         &mut self.session
     }
 
-    /// Runs a command without standard input and collects all of its answer.
+    /// Runs a command without standard input and collects all of its answer, however long it takes.
     ///
     /// # Errors
     /// [`Error::VmEnded`], [`Error::Closed`], [`Error::Protocol`]; [`Error::Usage`] when the
     /// arguments do not fit a frame.
     pub fn run<S: AsRef<[u8]>>(&mut self, argv: &[S]) -> Result<Answer> {
+        self.run_within(argv, None)
+    }
+
+    /// Like [`Self::run`], with a time limit.
+    ///
+    /// # Errors
+    /// As [`Self::run`]; [`Error::NoAnswer`] when the command has not ended in time. It is
+    /// interrupted then.
+    pub fn run_within<S: AsRef<[u8]>>(
+        &mut self,
+        argv: &[S],
+        timeout: Option<Duration>,
+    ) -> Result<Answer> {
         let argv: Vec<Vec<u8>> = argv.iter().map(|arg| arg.as_ref().to_vec()).collect();
         let id = self.session.exec(&argv)?;
         self.session.stdin_end(id);
+        let until = timeout.map(|timeout| Instant::now() + timeout);
         let mut answer = Answer::default();
         let mut ended = false;
         while !ended {
-            self.step(None, &mut |message| match message {
-                FromGuest::Stdout { data, .. } => answer.stdout.extend_from_slice(data),
-                FromGuest::Stderr { data, .. } => answer.stderr.extend_from_slice(data),
-                FromGuest::Record { record, .. } => answer.records.push(json::record(record)),
-                FromGuest::Failure { failure, .. } => answer
-                    .failures
-                    .push(crate::render::failure::words(&argv, failure)),
-                FromGuest::Exit { status, .. } => {
-                    answer.status = *status;
-                    ended = true;
-                }
-                FromGuest::Hello(_) | FromGuest::Credit { .. } | FromGuest::Closed { .. } => {}
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                self.session.interrupt(id);
+                self.flush()?;
+                return Err(Error::NoAnswer {
+                    name: self.name.clone(),
+                    after: timeout.unwrap_or_default(),
+                });
+            }
+            self.step(left, &mut |message| {
+                ended |= answer.take(&argv, id, message);
             })?;
         }
         Ok(answer)

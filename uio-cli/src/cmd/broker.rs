@@ -135,7 +135,7 @@ fn start(plan: &Plan) -> Result<Vm> {
     fcntl_setfd(&theirs, FdFlags::empty()).map_err(|e| fail(e.into()))?;
     let fd = std::os::fd::AsRawFd::as_raw_fd(&theirs.as_fd());
     let program = &plan.qemu.program;
-    let child = spawn::spawn(program, &plan.qemu.arguments(fd)?).map_err(|e| {
+    let child = spawn::spawn(program, &plan.qemu.arguments(fd)?, &plan.directory).map_err(|e| {
         let mend = match e.kind() {
             io::ErrorKind::NotFound => "; install it (Debian: `apt install qemu-system-x86`)",
             _ => "",

@@ -65,7 +65,10 @@ pub(crate) fn execute(
     with_output(format, |output| {
         let mut renderer = Renderer::new(output, argv);
         renderer.near_matches(&near);
-        let ending = drive(client, argv, with, &mut |message| renderer.message(message));
+        let ending = drive(client, argv, with, &mut |message| {
+            renderer.message(message);
+            !renderer.is_broken()
+        });
         let status = match &ending {
             Ok(Ending::Status(status)) => *status,
             _ => 1,

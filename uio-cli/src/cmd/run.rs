@@ -24,6 +24,8 @@ use crate::vmm::{accel, cmdline, qemu, symbols};
 pub struct Plan {
     /// What to run.
     pub qemu: qemu::Config,
+    /// Where the monitor runs, so that relative paths among its arguments mean what they meant.
+    pub directory: PathBuf,
     /// The VM's name.
     pub name: String,
     /// Its socket.
@@ -138,6 +140,7 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
     }
     env.extend(args.env);
     let program = std::env::var_os("UIO_QEMU").map_or(PathBuf::from(qemu::PROGRAM), PathBuf::from);
+    let directory = std::env::current_dir().map_err(|e| Error::io("find this directory", e))?;
     let symbols = symbols_of(&image);
     let qemu = qemu::Config {
         name: claim.name.clone(),
@@ -158,6 +161,7 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
     qemu.arguments(0)?;
     Ok(Plan {
         qemu,
+        directory,
         name: claim.name.clone(),
         socket: claim.socket(),
         log: logs::path_of(&claim.name)?,
@@ -194,9 +198,7 @@ fn in_background(
     wait: Option<Duration>,
     format: Format,
 ) -> Result<u8> {
-    let name = claim.name.clone();
-    let started = start_broker(&claim, plan);
-    let mut broker = match started {
+    let mut broker = match start_broker(&claim, plan) {
         Ok(broker) => broker,
         Err(e) => {
             registry.release(claim);
@@ -224,7 +226,6 @@ fn in_background(
         Format::Text => print(&started_text(&entry))?,
         Format::Json => print_json(&list::json_of(&entry))?,
     }
-    debug_assert_eq!(entry.name, name);
     Ok(exit::OK)
 }
 

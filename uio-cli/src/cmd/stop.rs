@@ -85,7 +85,7 @@ fn stop(registry: &Registry, entry: &Entry, timeout: Duration) -> Result<How> {
 /// Asks the application to end; returns whether it said that it would.
 fn ask(entry: &Entry) -> bool {
     Client::connect(entry, ASK_TIME)
-        .and_then(|mut client| client.run(&["kill", "TERM"]))
+        .and_then(|mut client| client.run_within(&["kill", "TERM"], Some(ASK_TIME)))
         .is_ok_and(|answer| answer.status == 0)
 }
 

@@ -118,6 +118,7 @@ impl Completer {
             {
                 names.push((name.to_owned(), entry.stat.kind == Kind::Directory));
             }
+            true
         });
         if listed.is_err() {
             self.client = None;

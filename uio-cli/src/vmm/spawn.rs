@@ -10,16 +10,17 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
-/// Starts `program` in a process group of its own (the terminal's Ctrl-C does not reach it), its
+/// Starts `program` in `directory`, in a process group of its own (the terminal's Ctrl-C does not reach it), its
 /// output in pipes, its input empty. The kernel kills it when this process's calling thread ends.
 ///
 /// # Errors
 /// Why it could not be started.
-pub fn spawn(program: &Path, arguments: &[OsString]) -> io::Result<Child> {
+pub fn spawn(program: &Path, arguments: &[OsString], directory: &Path) -> io::Result<Child> {
     let parent = getpid();
     let mut command = Command::new(program);
     command
         .args(arguments)
+        .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
