@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::Writer;
 use crate::{Error, MAX_FRAME, MAX_PAYLOAD};
 
 /// The longest run of non-zero bytes that one COBS code byte can introduce.
@@ -17,9 +18,9 @@ const MAX_RUN: usize = 254;
 /// # Errors
 /// [`Error::NoRoom`] when it does not fit.
 pub fn encode_payload<T: Serialize>(message: &T, out: &mut [u8]) -> Result<usize, Error> {
-    postcard::to_slice(message, out)
-        .map(|used| used.len())
-        .map_err(|_| Error::NoRoom)
+    let mut writer = Writer::new(out);
+    message.serialize(&mut writer).map_err(|_| Error::NoRoom)?;
+    Ok(writer.written())
 }
 
 /// Reads a message from a whole payload.

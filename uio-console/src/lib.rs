@@ -21,6 +21,7 @@ pub mod error;
 pub mod frame;
 pub mod message;
 pub mod record;
+pub mod wire;
 
 pub use error::Error;
 pub use message::{FromGuest, Hello, RequestId, ToGuest};

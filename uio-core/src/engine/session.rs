@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 
 use uio_console::argv::{Argv, ArgvError};
-use uio_console::frame::{Deframer, decode_payload, encode_payload};
+use uio_console::frame::{Deframer, encode_payload};
 use uio_console::message::CloseReason;
-use uio_console::{Error, FromGuest, PROTOCOL_VERSION, RequestId, ToGuest};
+use uio_console::{Error, FromGuest, PROTOCOL_VERSION, RequestId, ToGuest, wire};
 
 use super::state::{Admission, Control, Ending, Hand, Phase, Refusal};
 use super::{Core, control, locked, stdin, worker};
@@ -69,7 +69,7 @@ pub(crate) fn receive(core: &dyn Core, receiver: &mut Receiver, bytes: &[u8]) {
         rest = rest.get(used..).unwrap_or_default();
         let message = match item {
             None => continue,
-            Some(payload) => payload.and_then(decode_payload::<ToGuest<'_>>),
+            Some(payload) => payload.and_then(wire::read),
         };
         match message {
             Ok(message) => act(core, desk, &message),

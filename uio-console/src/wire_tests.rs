@@ -1,0 +1,155 @@
+extern crate std;
+use std::vec::Vec;
+
+use super::*;
+use crate::frame::{decode_payload, encode_payload};
+use crate::message::{FromGuest, Hello};
+use crate::record::{
+    Entry, Failure, Kind, Memory, ObjectError, Record, SectionRule, Stat, Task, TaskState,
+    UsageProblem,
+};
+
+/// A small generator with a fixed seed, so that a failure repeats.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+fn same<T: Serialize>(message: &T) {
+    let mut out = [0xee; 512];
+    let len = encode_payload(message, &mut out).unwrap();
+    assert_eq!(&out[..len], postcard::to_allocvec(message).unwrap());
+    for short in 0..len {
+        assert_eq!(
+            encode_payload(message, &mut out[..short]),
+            Err(Error::NoRoom)
+        );
+    }
+}
+
+/// Numbers at the edges of each length of a varint.
+fn edges() -> impl Iterator<Item = u64> {
+    (0..64).flat_map(|bit| {
+        let power = 1u64 << bit;
+        [power - 1, power, power | 1]
+    })
+}
+
+#[test]
+fn messages_are_written_as_postcard_writes_them() {
+    let id = RequestId(77);
+    for number in edges() {
+        let stat = Stat {
+            kind: Kind::Link,
+            mode: number as u32,
+            size: number,
+            modified_ns: !number,
+            inode: number,
+            links: 1,
+            uid: number as u32,
+            gid: 0,
+        };
+        let task = Task {
+            id: number as i32,
+            name: "täsk",
+            state: TaskState::Idle,
+            priority: number as u8,
+            core: number as u16,
+            stack_used: number,
+            stack_size: u64::MAX,
+        };
+        let memory = Memory {
+            total: number,
+            frames_free: 0,
+            heap_total: 1,
+            heap_used: number,
+            overlay: 2,
+            programs: number,
+        };
+        let name = &[0, 0xff, b'n'][..];
+        for record in [
+            Record::Stat(stat),
+            Record::Entry(Entry { name, stat }),
+            Record::Task(task),
+            Record::Memory(memory),
+            Record::Bytes {
+                at: number,
+                data: &[0; 200],
+            },
+            Record::Started {
+                isolation: "none",
+                cached: number % 2 == 0,
+            },
+        ] {
+            same(&FromGuest::Record { id, record });
+        }
+        for failure in [
+            Failure::UnknownCommand,
+            Failure::Os {
+                arg: 255,
+                errno: -(number as i32 >> 1),
+            },
+            Failure::Usage {
+                arg: 1,
+                problem: UsageProblem::NotANumber,
+            },
+            Failure::Object {
+                arg: 1,
+                error: ObjectError::Section {
+                    index: number as u32,
+                    rule: SectionRule::Link,
+                },
+            },
+            Failure::UnknownSymbol { name },
+        ] {
+            same(&FromGuest::Failure { id, failure });
+        }
+        same(&FromGuest::Exit {
+            id: RequestId(number as u32),
+            status: number as i32,
+        });
+    }
+    same(&FromGuest::Hello(Hello {
+        version: 1,
+        kernel: "0.11.0",
+        overlay: "",
+        arch: "x86_64",
+        build_id: &[1, 2, 3],
+        features: "a b",
+        isolation: "none",
+        commands: "ls",
+        share: "/uio",
+        max_requests: 16,
+    }));
+}
+
+#[test]
+fn any_payload_is_read_as_postcard_reads_it() {
+    let mut random = Random(0x1234_5678);
+    let mut accepted = 0;
+    for _ in 0..200_000 {
+        let len = random.next() as usize % 14;
+        let mut payload: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
+        // Mostly known variants and small numbers, with some full bytes between them.
+        for byte in &mut payload {
+            match random.next() % 4 {
+                0 => *byte %= 8,
+                1 => *byte |= 0xf0,
+                _ => {}
+            }
+        }
+        if let Some(first) = payload.first_mut() {
+            *first %= 8;
+        }
+        let want = decode_payload::<ToGuest<'_>>(&payload);
+        assert_eq!(read(&payload), want, "{payload:02x?}");
+        accepted += usize::from(want.is_ok());
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
