@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 use core::ffi::c_char;
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::{ptr, slice};
 
 use hermit_sync::InterruptTicketMutex;
@@ -16,6 +17,7 @@ use uio_core::isolation::End;
 use super::Run;
 use super::memory::Allocations;
 use crate::arch::core_local::core_scheduler;
+use crate::arch::kernel::systemtime::now_micros;
 use crate::arch::processor::get_timer_ticks;
 use crate::errno::{EBADF, EFAULT, EINVAL, EMFILE, ENAMETOOLONG, ENODEV, EPERM};
 use crate::scheduler::PerCoreSchedulerExt;
@@ -31,8 +33,16 @@ const MAX_PATH: usize = 4096;
 
 /// What a program holds.
 pub(super) struct Held {
-	files: InterruptTicketMutex<[Option<Box<dyn File>>; MAX_FILES]>,
+	files: InterruptTicketMutex<[Option<Opened>; MAX_FILES]>,
 	pub(super) memory: InterruptTicketMutex<Allocations>,
+	/// Calls since the program was interrupted.
+	late_calls: AtomicU32,
+}
+
+/// An open file and the position of `uio_read` and `uio_write` in it.
+struct Opened {
+	file: Box<dyn File>,
+	position: u64,
 }
 
 impl Held {
@@ -40,6 +50,7 @@ impl Held {
 		Self {
 			files: InterruptTicketMutex::new([const { None }; MAX_FILES]),
 			memory: InterruptTicketMutex::new(Allocations::new()),
+			late_calls: AtomicU32::new(0),
 		}
 	}
 
@@ -51,28 +62,51 @@ impl Held {
 			drop(file);
 		}
 		self.memory.lock().release();
+		self.late_calls.store(0, Ordering::Relaxed);
+	}
+
+	/// Takes an open file out of the table.
+	fn take(&self, fd: i32) -> Result<(usize, Opened), isize> {
+		let index = usize::try_from(fd).ok().and_then(|fd| fd.checked_sub(3));
+		let Some(index) = index.filter(|index| *index < MAX_FILES) else {
+			return Err(-(EBADF as isize));
+		};
+		match self.files.lock()[index].take() {
+			Some(opened) => Ok((index, opened)),
+			None => Err(-(EBADF as isize)),
+		}
 	}
 
 	/// Calls `f` with an open file, which nobody else can use meanwhile.
 	fn with_file(
 		&self,
 		fd: i32,
-		f: impl FnOnce(&mut dyn File) -> Result<usize, files::Error>,
+		f: impl FnOnce(&mut Opened) -> Result<usize, files::Error>,
 	) -> isize {
-		let Some(index) = usize::try_from(fd).ok().and_then(|fd| fd.checked_sub(3)) else {
-			return -(EBADF as isize);
+		let (index, mut opened) = match self.take(fd) {
+			Ok(taken) => taken,
+			Err(errno) => return errno,
 		};
-		if index >= MAX_FILES {
-			return -(EBADF as isize);
-		}
-		let Some(mut file) = self.files.lock()[index].take() else {
-			return -(EBADF as isize);
-		};
-		let result = f(&mut *file);
-		self.files.lock()[index] = Some(file);
+		let result = f(&mut opened);
+		self.files.lock()[index] = Some(opened);
 		match result {
 			Ok(len) => len as isize,
 			Err(err) => number(err),
+		}
+	}
+
+	fn insert(&self, file: Box<dyn File>) -> isize {
+		let mut files = self.files.lock();
+		match files.iter().position(Option::is_none) {
+			Some(index) => {
+				files[index] = Some(Opened { file, position: 0 });
+				index as isize + 3
+			}
+			None => {
+				// Closing it may block.
+				drop(files);
+				-(EMFILE as isize)
+			}
 		}
 	}
 }
@@ -86,35 +120,55 @@ fn number(err: files::Error) -> isize {
 
 /// Address of the interface function `name`.
 pub(super) fn address(name: &[u8]) -> Option<u64> {
-	let function = match name.strip_prefix(b"uio_")? {
-		b"write" => uio_write as *const (),
-		b"read" => uio_read as *const (),
-		b"exit" => uio_exit as *const (),
-		b"interrupted" => uio_interrupted as *const (),
-		b"sleep_ms" => uio_sleep_ms as *const (),
-		b"yield" => uio_yield as *const (),
-		b"clock_us" => uio_clock_us as *const (),
-		b"open" => uio_open as *const (),
-		b"close" => uio_close as *const (),
-		b"pread" => uio_pread as *const (),
-		b"pwrite" => uio_pwrite as *const (),
-		b"file_size" => uio_file_size as *const (),
-		b"alloc" => uio_alloc as *const (),
-		b"free" => uio_free as *const (),
+	let function = match name {
+		b"uio_write" => uio_write as *const (),
+		b"uio_read" => uio_read as *const (),
+		b"uio_open" => uio_open as *const (),
+		b"uio_close" => uio_close as *const (),
+		b"uio_pread" => uio_pread as *const (),
+		b"uio_pwrite" => uio_pwrite as *const (),
+		b"uio_size" => uio_size as *const (),
+		b"uio_sync" => uio_sync as *const (),
+		b"uio_unlink" => uio_unlink as *const (),
+		b"uio_exit" => uio_exit as *const (),
+		b"uio_interrupted" => uio_interrupted as *const (),
+		b"uio_sleep_ms" => uio_sleep_ms as *const (),
+		b"uio_yield" => uio_yield as *const (),
+		b"uio_clock_us" => uio_clock_us as *const (),
+		b"uio_now_us" => uio_now_us as *const (),
+		b"uio_alloc" => uio_alloc as *const (),
+		b"uio_free" => uio_free as *const (),
+		// What compilers call by themselves.
+		b"memcpy" => memcpy as *const (),
+		b"memmove" => memmove as *const (),
+		b"memset" => memset as *const (),
+		b"memcmp" | b"bcmp" => memcmp as *const (),
+		b"strlen" => strlen as *const (),
 		_ => return None,
 	};
 	Some(function as u64)
 }
 
-/// Calls `f` with the run of the calling program and its request; ends the program if it was
-/// interrupted meanwhile.
+unsafe extern "C" {
+	fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8;
+	fn memmove(to: *mut u8, from: *const u8, len: usize) -> *mut u8;
+	fn memset(to: *mut u8, byte: i32, len: usize) -> *mut u8;
+	fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32;
+	fn strlen(text: *const c_char) -> usize;
+}
+
+/// Calls that an interrupted program may still make, to clean up.
+const MAX_LATE_CALLS: u32 = 32;
+
+/// Calls `f` with the run of the calling program and its request. A program that was interrupted
+/// and goes on all the same is ended.
 fn call(f: impl FnOnce(&'static Run, &Job<'_>) -> isize) -> isize {
 	let Some((worker, run)) = Run::current() else {
 		return -(EPERM as isize);
 	};
 	let job = ENGINE.job(worker);
 	let result = f(run, &job);
-	if job.interrupted() {
+	if job.interrupted() && run.held.late_calls.fetch_add(1, Ordering::Relaxed) >= MAX_LATE_CALLS {
 		run.leave(End::Interrupted);
 	}
 	result
@@ -158,21 +212,26 @@ fn string<'a>(text: *const c_char) -> Result<&'a [u8], isize> {
 }
 
 extern "C" fn uio_write(fd: i32, buf: *const u8, len: usize) -> isize {
-	call(|_, job| match bytes(buf, len) {
-		Ok(data) => job.write(fd, data),
+	call(|run, job| match bytes(buf, len) {
+		Ok(data) if fd < 3 => job.write(fd, data),
+		Ok(data) => run.held.with_file(fd, |opened| {
+			let written = opened.file.write_at(opened.position, data)?;
+			opened.position += written as u64;
+			Ok(written)
+		}),
 		Err(errno) => errno,
 	})
 }
 
 extern "C" fn uio_read(fd: i32, buf: *mut u8, len: usize) -> isize {
-	call(|_, job| {
-		if fd != 0 {
-			return -(EBADF as isize);
-		}
-		match bytes_mut(buf, len) {
-			Ok(out) => job.read(out),
-			Err(errno) => errno,
-		}
+	call(|run, job| match bytes_mut(buf, len) {
+		Ok(out) if fd == 0 => job.read(out),
+		Ok(out) => run.held.with_file(fd, |opened| {
+			let read = opened.file.read_at(opened.position, out)?;
+			opened.position += read as u64;
+			Ok(read)
+		}),
+		Err(errno) => errno,
 	})
 }
 
@@ -204,85 +263,88 @@ extern "C" fn uio_clock_us() -> u64 {
 	get_timer_ticks()
 }
 
-/// Flags of `uio_open`, as in Linux.
+extern "C" fn uio_now_us() -> u64 {
+	now_micros()
+}
+
+/// Flags of `uio_open`.
 mod flags {
-	pub(super) const ACCESS: i32 = 0o3;
-	pub(super) const WRONLY: i32 = 0o1;
-	pub(super) const RDWR: i32 = 0o2;
-	pub(super) const CREAT: i32 = 0o100;
-	pub(super) const EXCL: i32 = 0o200;
-	pub(super) const TRUNC: i32 = 0o1000;
-	pub(super) const ALL: i32 = ACCESS | CREAT | EXCL | TRUNC;
+	pub(super) const READ: i32 = 1;
+	pub(super) const WRITE: i32 = 2;
+	pub(super) const CREATE: i32 = 4;
+	pub(super) const EXCLUSIVE: i32 = 8;
+	pub(super) const TRUNCATE: i32 = 16;
+	pub(super) const ALL: i32 = 31;
 }
 
 extern "C" fn uio_open(path: *const c_char, how: i32, mode: i32) -> isize {
 	call(|run, _| {
-		let access = how & flags::ACCESS;
-		if how & !flags::ALL != 0 || access == flags::ACCESS {
+		let has = |flag| how & flag != 0;
+		if how & !flags::ALL != 0 || !has(flags::READ | flags::WRITE) {
 			return -(EINVAL as isize);
 		}
 		let open = files::Open {
-			read: access != flags::WRONLY,
-			write: access == flags::WRONLY || access == flags::RDWR,
-			create: (how & flags::CREAT != 0).then_some(mode as u32 & 0o7777),
-			exclusive: how & flags::EXCL != 0,
-			truncate: how & flags::TRUNC != 0,
+			read: has(flags::READ),
+			write: has(flags::WRITE),
+			create: has(flags::CREATE).then_some(mode as u32 & 0o7777),
+			exclusive: has(flags::EXCLUSIVE),
+			truncate: has(flags::TRUNCATE),
 		};
 		let path = match string(path) {
 			Ok(path) => path,
 			Err(errno) => return errno,
 		};
-		let file = match AllFiles.open(path, open) {
-			Ok(file) => file,
-			Err(err) => return number(err),
-		};
-		let mut files = run.held.files.lock();
-		match files.iter().position(Option::is_none) {
-			Some(index) => {
-				files[index] = Some(file);
-				index as isize + 3
-			}
-			None => {
-				drop(files);
-				-(EMFILE as isize)
-			}
+		match AllFiles.open(path, open) {
+			Ok(file) => run.held.insert(file),
+			Err(err) => number(err),
 		}
 	})
 }
 
 extern "C" fn uio_close(fd: i32) -> isize {
-	call(|run, _| {
-		let index = usize::try_from(fd).ok().and_then(|fd| fd.checked_sub(3));
-		let Some(index) = index.filter(|index| *index < MAX_FILES) else {
-			return -(EBADF as isize);
-		};
-		let file = run.held.files.lock()[index].take();
-		if file.is_some() {
-			0
-		} else {
-			-(EBADF as isize)
-		}
+	call(|run, _| match run.held.take(fd) {
+		Ok(_) => 0,
+		Err(errno) => errno,
 	})
 }
 
 extern "C" fn uio_pread(fd: i32, buf: *mut u8, len: usize, offset: u64) -> isize {
 	call(|run, _| match bytes_mut(buf, len) {
-		Ok(out) => run.held.with_file(fd, |file| file.read_at(offset, out)),
+		Ok(out) => run
+			.held
+			.with_file(fd, |opened| opened.file.read_at(offset, out)),
 		Err(errno) => errno,
 	})
 }
 
 extern "C" fn uio_pwrite(fd: i32, buf: *const u8, len: usize, offset: u64) -> isize {
 	call(|run, _| match bytes(buf, len) {
-		Ok(data) => run.held.with_file(fd, |file| file.write_at(offset, data)),
+		Ok(data) => run
+			.held
+			.with_file(fd, |opened| opened.file.write_at(offset, data)),
 		Err(errno) => errno,
 	})
 }
 
-extern "C" fn uio_file_size(fd: i32) -> isize {
+extern "C" fn uio_size(fd: i32) -> isize {
+	call(|run, _| {
+		run.held.with_file(fd, |opened| {
+			opened.file.stat().map(|stat| stat.size as usize)
+		})
+	})
+}
+
+extern "C" fn uio_sync(fd: i32) -> isize {
 	call(|run, _| {
 		run.held
-			.with_file(fd, |file| file.stat().map(|stat| stat.size as usize))
+			.with_file(fd, |opened| opened.file.sync().map(|()| 0))
+	})
+}
+
+extern "C" fn uio_unlink(path: *const c_char) -> isize {
+	call(|_, _| match string(path) {
+		Ok(path) => AllFiles.unlink(path).map_or_else(number, |()| 0),
+		Err(errno) => errno,
 	})
 }
 
