@@ -88,7 +88,7 @@ fn signal(text: &[u8]) -> Option<i32> {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case(b"SIG") => rest,
         _ => name,
     };
-    let mut names = SIGNALS.split(' ');
-    let at = names.position(|known| known.as_bytes().eq_ignore_ascii_case(name))?;
+    let mut names = SIGNALS.as_bytes().split(|&byte| byte == b' ');
+    let at = names.position(|known| known.eq_ignore_ascii_case(name))?;
     i32::try_from(at + 1).ok()
 }

@@ -84,30 +84,16 @@ impl<P: Platform> Engine<P> {
     }
 }
 
-/// Something to do with the lock held. Not `FnMut`: that would put the code of each closure into
-/// the image twice, for `call_mut` and for `call_once`.
-pub(crate) trait Work {
-    /// Does it.
-    fn run(&mut self, state: &mut State);
-}
-
-struct Once<F, T> {
-    work: Option<F>,
-    result: T,
-}
-
-impl<T, F: FnOnce(&mut State) -> T> Work for Once<F, T> {
-    fn run(&mut self, state: &mut State) {
-        if let Some(work) = self.work.take() {
-            self.result = work(state);
-        }
-    }
-}
-
-/// The engine without its type of platform.
+/// The engine without its type of platform, so that its code is compiled once and not per kernel.
 pub(crate) trait Core: Sync {
-    /// Does `work` with the lock held. It must be short and must not call out.
-    fn with(&self, work: &mut dyn Work);
+    /// Takes the lock; [`Core::unlock`] gives it back. For [`locked`] alone.
+    fn lock(&self) -> &mut State;
+    /// Gives the lock back.
+    ///
+    /// # Safety
+    /// The caller holds the lock and has no reference to the state any more.
+    #[allow(unsafe_code, reason = "the lock is taken and given back through a trait object")]
+    unsafe fn unlock(&self);
     /// Tasks, clock, memory, waiting.
     fn system(&self) -> &dyn System;
     /// The VFS.
@@ -119,8 +105,13 @@ pub(crate) trait Core: Sync {
 }
 
 impl<P: Platform> Core for Engine<P> {
-    fn with(&self, work: &mut dyn Work) {
-        work.run(&mut self.state.lock());
+    fn lock(&self) -> &mut State {
+        lock_api::MutexGuard::leak(self.state.lock())
+    }
+    #[allow(unsafe_code, reason = "the lock is taken and given back through a trait object")]
+    unsafe fn unlock(&self) {
+        // SAFETY: the caller holds the lock, and the reference that `lock` leaked is gone.
+        unsafe { self.state.force_unlock() }
     }
     fn system(&self) -> &dyn System {
         self.platform
@@ -136,14 +127,16 @@ impl<P: Platform> Core for Engine<P> {
     }
 }
 
-/// Calls `work` with the state locked and returns what it returns.
-pub(crate) fn locked<T: Default>(core: &dyn Core, work: impl FnOnce(&mut State) -> T) -> T {
-    let mut once = Once {
-        work: Some(work),
-        result: T::default(),
-    };
-    core.with(&mut once);
-    once.result
+/// Calls `work` with the state locked and returns what it returns. It must be short and must not
+/// call out: a kernel's lock keeps interrupts off.
+#[inline]
+#[allow(unsafe_code, reason = "the lock is taken and given back through a trait object")]
+pub(crate) fn locked<T>(core: &dyn Core, work: impl FnOnce(&mut State) -> T) -> T {
+    let result = work(core.lock());
+    // SAFETY: the lock was taken above, and `work` could not keep the reference, whose lifetime its
+    // bound leaves open. If it panics, the lock stays held, which is safe.
+    unsafe { core.unlock() };
+    result
 }
 
 #[cfg(test)]
