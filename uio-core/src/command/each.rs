@@ -3,31 +3,56 @@
 
 use alloc::vec::Vec;
 
-use uio_console::record::NO_ARG;
+use uio_console::record::{Failure, NO_ARG};
 
 use super::{Context, FAILED, Flags, Options, Outcome, Stop, absolute};
 use crate::files::Error;
 
-/// Why something failed for an operand.
+/// Why something failed for an operand. Flat, so that it fits a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// At the operand, or at what lies below it.
-    Here(Error),
-    /// At the target of `cp` and `mv`.
-    Target(Error),
-    /// The request ends.
-    Stop(Stop),
+    /// At the operand, or at what lies below it, with this Linux error number.
+    Here(i32),
+    /// At the target of `cp` and `mv`, with this Linux error number.
+    Target(i32),
+    /// The operand lies on a share that is not there.
+    NoShare,
+    /// The target lies on a share that is not there.
+    NoShareAtTarget,
+    /// The request was interrupted.
+    Interrupted,
+    /// An inline command has to run on a worker.
+    Later,
+    /// The command has said what is wrong and ends with this status.
+    Status(i32),
+}
+
+impl Trouble {
+    /// Trouble with the target of `cp` and `mv`.
+    pub(crate) fn target(error: Error) -> Self {
+        match error {
+            Error::Os(errno) => Self::Target(errno),
+            Error::NoShare => Self::NoShareAtTarget,
+        }
+    }
 }
 
 impl From<Stop> for Trouble {
     fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
+        match stop {
+            Stop::Interrupted => Self::Interrupted,
+            Stop::Later => Self::Later,
+            Stop::Status(status) => Self::Status(status),
+        }
     }
 }
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
-        Self::Here(error)
+        match error {
+            Error::Os(errno) => Self::Here(errno),
+            Error::NoShare => Self::NoShare,
+        }
     }
 }
 
@@ -70,13 +95,16 @@ impl Context<'_> {
     /// [`Stop`]
     #[inline(never)]
     pub(crate) fn report(&mut self, done: Result<(), Trouble>, index: u8, target: u8) -> Outcome {
-        let (arg, error) = match done {
-            Ok(()) => return Ok(0),
-            Err(Trouble::Here(error)) => (index, error),
-            Err(Trouble::Target(error)) => (target, error),
-            Err(Trouble::Stop(stop)) => return Err(stop),
-        };
-        self.file_failure(arg, error)?;
+        let Err(trouble) = done else { return Ok(0) };
+        self.failure(&match trouble {
+            Trouble::Here(errno) => Failure::Os { arg: index, errno },
+            Trouble::Target(errno) => Failure::Os { arg: target, errno },
+            Trouble::NoShare => Failure::NoShare { arg: index },
+            Trouble::NoShareAtTarget => Failure::NoShare { arg: target },
+            Trouble::Interrupted => return Err(Stop::Interrupted),
+            Trouble::Later => return Err(Stop::Later),
+            Trouble::Status(status) => return Ok(status),
+        })?;
         Ok(FAILED)
     }
 

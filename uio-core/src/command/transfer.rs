@@ -58,7 +58,7 @@ pub(crate) fn copy(
 ) -> Result<(), Trouble> {
     let stat = cx.files().stat(from)?;
     if stat.kind == Kind::Directory && !recursive {
-        return Err(Error::Os(EISDIR).into());
+        return Err(Trouble::Here(EISDIR));
     }
     copy_below(cx, from, to, &stat, progress, MAX_DEPTH)
 }
@@ -75,18 +75,18 @@ fn copy_below(
         return copy_file(cx, from, to, stat, progress);
     }
     if depth == 0 {
-        return Err(Error::Os(ELOOP).into());
+        return Err(Trouble::Here(ELOOP));
     }
     let files = cx.files();
     match files.mkdir(to, stat.mode & 0o777 | 0o700) {
         Ok(()) | Err(Error::Os(EEXIST)) => {}
-        Err(error) => return Err(Trouble::Target(error)),
+        Err(error) => return Err(Trouble::target(error)),
     }
     let names = names(cx, from)?;
     for (_, name) in Names(&names) {
         cx.check()?;
         let from = join(from, name)?;
-        let to = join(to, name).map_err(Trouble::Target)?;
+        let to = join(to, name).map_err(Trouble::target)?;
         let stat = files.stat(&from)?;
         copy_below(cx, &from, &to, &stat, progress, depth - 1)?;
     }
@@ -110,12 +110,12 @@ fn copy_file(
     let mut source = cx.files().open(from, READ)?;
     // The target is cut only after the source could be read.
     let mut len = source.read_at(0, &mut bytes)?;
-    let mut target = cx.files().open(to, write).map_err(Trouble::Target)?;
+    let mut target = cx.files().open(to, write).map_err(Trouble::target)?;
     let mut offset = 0;
     while len != 0 {
         cx.check()?;
         let data = bytes.get(..len).unwrap_or(&bytes);
-        write_all(&mut *target, offset, data).map_err(Trouble::Target)?;
+        write_all(&mut *target, offset, data).map_err(Trouble::target)?;
         progress.add(cx, data.len())?;
         offset += data.len() as u64;
         if bytes.len() == FIRST_READ
@@ -153,7 +153,7 @@ pub(crate) fn remove(cx: &mut Context<'_>, path: &[u8], recursive: bool) -> Resu
 
 fn remove_directory(cx: &mut Context<'_>, path: &[u8], depth: usize) -> Result<(), Trouble> {
     if depth == 0 {
-        return Err(Error::Os(ELOOP).into());
+        return Err(Trouble::Here(ELOOP));
     }
     let files = cx.files();
     let names = names(cx, path)?;
@@ -256,10 +256,10 @@ impl Target {
             true => last_component(&from),
             false => b"",
         };
-        let to = join(&self.path, name).map_err(Trouble::Target)?;
+        let to = join(&self.path, name).map_err(Trouble::target)?;
         let nameless = self.into && name.is_empty();
         if nameless || inside(&from, &to) || same_file(cx, &from, &to) {
-            return Err(Trouble::Target(Error::Os(EINVAL)));
+            return Err(Trouble::Target(EINVAL));
         }
         Ok((from, to))
     }

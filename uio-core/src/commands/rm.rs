@@ -7,7 +7,6 @@
 
 use crate::command::transfer::remove;
 use crate::command::{Call, Command, Context, Kind, Outcome, Trouble};
-use crate::files::Error;
 
 /// Options that are taken.
 const OPTIONS: &[u8] = b"rRf";
@@ -16,9 +15,9 @@ const RECURSIVE: [u8; 2] = [0, 1];
 const FORCE: u8 = 2;
 
 /// `ENOENT` of Linux: no such file or directory.
-const ENOENT: Error = Error::Os(2);
+const ENOENT: i32 = 2;
 /// `EBUSY` of Linux: the root and the mount point of the share stay.
-const EBUSY: Error = Error::Os(16);
+const EBUSY: i32 = 16;
 
 pub(super) static COMMAND: Command = Command {
     name: "rm",
@@ -33,7 +32,7 @@ fn run(cx: &mut Context<'_>) -> Outcome {
 fn one(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
     let path = cx.absolute(call.given)?;
     if path == b"/" || path == cx.files().share().0.as_bytes() {
-        return Err(EBUSY.into());
+        return Err(Trouble::Here(EBUSY));
     }
     let recursive = RECURSIVE.iter().any(|&place| call.flags.has(place));
     match remove(cx, &path, recursive) {
