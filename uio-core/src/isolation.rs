@@ -21,6 +21,11 @@ pub trait Isolation: Sync {
     ///
     /// `argv` holds the arguments, each with its closing zero.
     fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8]) -> End;
+
+    /// Ends the program that worker `worker` runs, if it is at an instruction in `within` (its
+    /// text); a program that is inside something it called sees the interrupt when that returns.
+    /// Called on the overlay task.
+    fn interrupt(&self, worker: usize, within: core::ops::Range<u64>);
 }
 
 /// Memory of a loaded program; freed when dropped.
