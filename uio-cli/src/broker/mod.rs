@@ -12,3 +12,4 @@ pub mod mux;
 pub mod queue;
 pub mod serial;
 pub mod server;
+mod stream;

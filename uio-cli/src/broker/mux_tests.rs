@@ -70,7 +70,7 @@ impl Bench {
             mux: Mux::new(),
             guest_in: Deframer::new(),
         };
-        assert_eq!(bench.to_guest(), ["Hello { version: 1 }"]);
+        assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
         bench.guest(&hello());
         bench
     }
@@ -84,7 +84,7 @@ impl Bench {
                 version: PROTOCOL_VERSION,
             },
         );
-        assert!(self.to_client(id)[0].starts_with("Hello(Hello { version: 1"));
+        assert!(self.client_got(id)[0].starts_with("Hello(Hello { version: 1"));
         id
     }
 
@@ -97,7 +97,7 @@ impl Bench {
     }
 
     /// What went to the guest since the last call.
-    fn to_guest(&mut self) -> VecDeque<String> {
+    fn guest_got(&mut self) -> VecDeque<String> {
         let mut bytes = Vec::new();
         while let [_, ..] = self.mux.guest_output() {
             bytes.extend_from_slice(self.mux.guest_output());
@@ -112,7 +112,7 @@ impl Bench {
     }
 
     /// What went to a client since the last call.
-    fn to_client(&mut self, id: ClientId) -> VecDeque<String> {
+    fn client_got(&mut self, id: ClientId) -> VecDeque<String> {
         let mut bytes = Vec::new();
         while let [_, ..] = self.mux.client_output(id) {
             bytes.extend_from_slice(self.mux.client_output(id));
@@ -129,17 +129,17 @@ impl Bench {
     /// What closed a client's session; nothing else was left for it.
     fn closed(&mut self, id: ClientId) -> String {
         assert!(self.mux.is_closing(id));
-        let last = self.to_client(id).pop_back().unwrap();
+        let last = self.client_got(id).pop_back().unwrap();
         assert!(self.mux.is_done(id));
         last
     }
 
     /// The guest still serves a client that connects now.
     fn still_serves(&mut self) {
-        self.to_guest();
+        self.guest_got();
         let client = self.client();
         self.send(client, &exec(5, 1000));
-        let asked = self.to_guest().pop_back().unwrap();
+        let asked = self.guest_got().pop_back().unwrap();
         let id: u32 = asked.split(['(', ')']).nth(1).unwrap().parse().unwrap();
         self.guest(&stdout(id, b"alive"));
         let status = 0;
@@ -147,7 +147,7 @@ impl Bench {
             id: RequestId(id),
             status,
         });
-        assert_eq!(self.to_client(client).len(), 2);
+        assert_eq!(self.client_got(client).len(), 2);
         self.mux.disconnect(client);
     }
 }
@@ -175,7 +175,7 @@ fn two_clients_with_the_same_identifiers_do_not_meet() {
     let (a, b) = (bench.client(), bench.client());
     bench.send(a, &exec(7, 1000));
     bench.send(b, &exec(7, 1000));
-    let asked = bench.to_guest();
+    let asked = bench.guest_got();
     assert!(asked[0].contains("RequestId(0)") && asked[1].contains("RequestId(1)"));
     bench.guest(&stdout(1, b"for b"));
     bench.guest(&stdout(0, b"for a"));
@@ -185,14 +185,14 @@ fn two_clients_with_the_same_identifiers_do_not_meet() {
         record: Record::Copied { bytes: 9 },
     });
     bench.guest(&FromGuest::Exit { id, status: 3 });
-    let to_a = bench.to_client(a);
+    let to_a = bench.client_got(a);
     assert_eq!(to_a.len(), 3);
     assert!(to_a.iter().all(|message| message.contains("RequestId(7)")));
     assert!(to_a[2].contains("status: 3"));
-    assert_eq!(bench.to_client(b).len(), 1);
+    assert_eq!(bench.client_got(b).len(), 1);
     // The identifier is free again once its end was read, for both sides.
     bench.send(a, &exec(7, 1000));
-    assert!(bench.to_guest()[0].contains("RequestId(0)"));
+    assert!(bench.guest_got()[0].contains("RequestId(0)"));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn messages_are_as_long_for_the_guest_as_for_the_client() {
     let mut bench = Bench::new();
     let client = bench.client();
     bench.send(client, &exec(u32::MAX, 1 << 20));
-    let asked = bench.to_guest().pop_back().unwrap();
+    let asked = bench.guest_got().pop_back().unwrap();
     assert!(asked.contains("RequestId(268435456)"), "{asked}");
     let id = RequestId(0x1000_0000);
     let data = [1; MAX_PAYLOAD - 32];
@@ -209,7 +209,7 @@ fn messages_are_as_long_for_the_guest_as_for_the_client() {
         data: &data,
     };
     bench.guest(&FromGuest::Record { id, record });
-    assert_eq!(bench.to_client(client).len(), 1);
+    assert_eq!(bench.client_got(client).len(), 1);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_client_that_never_reads_stalls_alone() {
     let mut bench = Bench::new();
     let (silent, other) = (bench.client(), bench.client());
     bench.send(silent, &exec(1, u32::MAX));
-    let asked = bench.to_guest().pop_back().unwrap();
+    let asked = bench.guest_got().pop_back().unwrap();
     assert!(
         asked.contains(&format!("credit: {WINDOW}")),
         "no more than a window: {asked}"
@@ -228,17 +228,17 @@ fn a_client_that_never_reads_stalls_alone() {
         bench.guest(&stdout(0, &data));
     }
     assert!(
-        bench.to_guest().is_empty(),
+        bench.guest_got().is_empty(),
         "nothing was read, so no credit is renewed"
     );
     assert!(!bench.mux.reads_from(silent));
     assert!(bench.mux.reads_from(other));
     bench.still_serves();
     // Once it reads, its credit is renewed.
-    assert_eq!(bench.to_client(silent).len(), frames);
+    assert_eq!(bench.client_got(silent).len(), frames);
     assert!(
         bench
-            .to_guest()
+            .guest_got()
             .iter()
             .any(|message| message.starts_with("Credit"))
     );
@@ -249,10 +249,10 @@ fn credit_ends_at_what_the_client_gave_and_does_not_overflow() {
     let mut bench = Bench::new();
     let client = bench.client();
     bench.send(client, &exec(1, 100));
-    assert!(bench.to_guest()[0].contains("credit: 100"));
+    assert!(bench.guest_got()[0].contains("credit: 100"));
     bench.guest(&stdout(0, &[0; 80]));
-    bench.to_client(client);
-    assert!(bench.to_guest().is_empty());
+    bench.client_got(client);
+    assert!(bench.guest_got().is_empty());
     let id = RequestId(1);
     for _ in 0..3 {
         bench.send(
@@ -263,7 +263,7 @@ fn credit_ends_at_what_the_client_gave_and_does_not_overflow() {
             },
         );
     }
-    let given: Vec<String> = bench.to_guest().into();
+    let given: Vec<String> = bench.guest_got().into();
     assert_eq!(given.len(), 1, "bounded by the window: {given:?}");
     bench.still_serves();
 }
@@ -273,11 +273,11 @@ fn a_client_that_vanishes_gets_its_requests_interrupted_and_drained() {
     let mut bench = Bench::new();
     let client = bench.client();
     bench.send(client, &exec(1, 50));
-    bench.to_guest();
+    bench.guest_got();
     let half = &encode(&exec(2, 50))[..5];
     bench.mux.from_client(client, half);
     bench.mux.disconnect(client);
-    let told = bench.to_guest();
+    let told = bench.guest_got();
     assert_eq!(told[0], "Interrupt { id: RequestId(0) }");
     assert!(
         told[1].starts_with("Credit"),
@@ -288,7 +288,7 @@ fn a_client_that_vanishes_gets_its_requests_interrupted_and_drained() {
     }
     assert!(
         bench
-            .to_guest()
+            .guest_got()
             .iter()
             .all(|message| message.starts_with("Credit"))
     );
@@ -317,9 +317,9 @@ fn bad_frames_end_the_session_and_never_reach_the_guest() {
         let bystander = bench.client();
         bench.send(bystander, &exec(1, 10));
         let client = bench.client();
-        bench.to_guest();
+        bench.guest_got();
         bench.mux.from_client(client, &bytes);
-        assert!(bench.to_guest().is_empty(), "{reason}");
+        assert!(bench.guest_got().is_empty(), "{reason}");
         assert!(bench.closed(client).contains(reason), "{reason}");
         assert!(!bench.mux.is_closing(bystander));
         bench.still_serves();
@@ -340,12 +340,12 @@ fn random_bytes_never_reach_the_guest() {
         let client = bench.client();
         let noise: Vec<u8> = (0..random() % 600).map(|_| random() as u8).collect();
         bench.mux.from_client(client, &noise);
-        for message in bench.to_guest() {
+        for message in bench.guest_got() {
             // The odds that noise makes a message are small; what it makes is one, not noise.
             assert!(message.starts_with("Exec"), "{message}");
         }
         bench.mux.disconnect(client);
-        bench.to_guest();
+        bench.guest_got();
         let open: Vec<u32> = (0..8).collect();
         for id in open {
             bench.guest(&FromGuest::Exit {
@@ -394,19 +394,19 @@ fn standard_input_goes_as_far_as_its_credit() {
     let mut bench = Bench::new();
     let client = bench.client();
     bench.send(client, &exec(9, 100));
-    bench.to_guest();
+    bench.guest_got();
     bench.guest(&FromGuest::Credit {
         id: RequestId(0),
         bytes: 4,
     });
-    assert!(bench.to_client(client)[0].contains("id: RequestId(9), bytes: 4"));
+    assert!(bench.client_got(client)[0].contains("id: RequestId(9), bytes: 4"));
     let id = RequestId(9);
     bench.send(client, &ToGuest::Stdin { id, data: b"four" });
     bench.send(client, &ToGuest::StdinEnd { id });
     bench.send(client, &ToGuest::StdinEnd { id });
     bench.send(client, &ToGuest::Interrupt { id });
     bench.send(client, &ToGuest::Interrupt { id });
-    let told = bench.to_guest();
+    let told = bench.guest_got();
     assert_eq!(told.len(), 3, "{told:?}");
     bench.send(client, &ToGuest::Stdin { id, data: b"" });
     assert!(bench.closed(client).contains("Overrun"), "it had ended");
@@ -417,7 +417,7 @@ fn messages_for_a_request_that_has_ended_are_no_fault() {
     let mut bench = Bench::new();
     let client = bench.client();
     bench.send(client, &exec(1, 100));
-    bench.to_guest();
+    bench.guest_got();
     let id = RequestId(0);
     bench.guest(&FromGuest::Exit { id, status: 0 });
     let id = RequestId(1);
@@ -429,7 +429,7 @@ fn messages_for_a_request_that_has_ended_are_no_fault() {
         bench.send(client, &message);
     }
     assert!(!bench.mux.is_closing(client));
-    assert!(bench.to_guest().is_empty());
+    assert!(bench.guest_got().is_empty());
 }
 
 #[test]
@@ -439,8 +439,8 @@ fn no_client_has_more_requests_than_the_guest_takes() {
     for id in 0..4 {
         bench.send(client, &exec(id, 10));
     }
-    assert_eq!(bench.to_guest().len(), 3);
-    let answers = bench.to_client(client);
+    assert_eq!(bench.guest_got().len(), 3);
+    let answers = bench.client_got(client);
     assert!(answers[0].contains("Busy { max: 3 }"));
     assert!(answers[1].contains("Exit { id: RequestId(3)"));
 }
@@ -457,19 +457,19 @@ fn a_second_hello_begins_a_new_session() {
             version: PROTOCOL_VERSION,
         },
     );
-    assert_eq!(bench.to_client(client).len(), 1, "the hello alone");
+    assert_eq!(bench.client_got(client).len(), 1, "the hello alone");
     assert!(
         bench
-            .to_guest()
+            .guest_got()
             .iter()
             .any(|message| message.starts_with("Interrupt"))
     );
     bench.guest(&stdout(0, b"old"));
-    assert!(bench.to_client(client).is_empty());
+    assert!(bench.client_got(client).is_empty());
     bench.send(client, &exec(1, 10));
     assert!(
         bench
-            .to_guest()
+            .guest_got()
             .pop_back()
             .unwrap()
             .contains("Exec { id: RequestId(1)")
@@ -482,10 +482,10 @@ fn a_guest_that_sends_garbage_is_greeted_anew() {
         let mut bench = Bench::new();
         let client = bench.client();
         bench.send(client, &exec(1, 1000));
-        bench.to_guest();
+        bench.guest_got();
         bench.mux.from_guest(garbage);
         assert!(bench.closed(client).contains("Malformed"));
-        assert_eq!(bench.to_guest(), ["Hello { version: 1 }"]);
+        assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
         assert!(bench.mux.is_restarting());
         // Frames of the old session that are still on their way mean nothing.
         bench.guest(&stdout(0, b"old"));
@@ -497,9 +497,9 @@ fn a_guest_that_sends_garbage_is_greeted_anew() {
                 version: PROTOCOL_VERSION,
             },
         );
-        assert!(bench.to_client(waiting).is_empty());
+        assert!(bench.client_got(waiting).is_empty());
         bench.guest(&hello());
-        assert_eq!(bench.to_client(waiting).len(), 1);
+        assert_eq!(bench.client_got(waiting).len(), 1);
         bench.still_serves();
     }
 }
@@ -508,9 +508,9 @@ fn a_guest_that_sends_garbage_is_greeted_anew() {
 fn a_hello_that_was_lost_is_said_again() {
     let mut bench = Bench::new();
     bench.mux.from_guest(&[3, 99, 99, 0]);
-    bench.to_guest();
+    bench.guest_got();
     bench.mux.greet_again();
-    assert_eq!(bench.to_guest(), ["Hello { version: 1 }"]);
+    assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
     bench.guest(&hello());
     bench.still_serves();
 }
@@ -522,7 +522,7 @@ fn a_guest_that_closes_or_restarts_the_session_ends_those_of_the_clients() {
         let mut bench = Bench::new();
         let client = bench.client();
         bench.send(client, &exec(1, 1000));
-        bench.to_guest();
+        bench.guest_got();
         bench.guest(&message);
         assert!(bench.closed(client).starts_with("Closed"));
         bench.guest(&hello());
@@ -559,7 +559,7 @@ fn a_guest_that_ignores_its_credit_costs_its_client_the_session() {
     let mut bench = Bench::new();
     let client = bench.client();
     bench.send(client, &exec(1, 10));
-    bench.to_guest();
+    bench.guest_got();
     let data = [0; MAX_DATA];
     for _ in 0..=QUEUE_LIMIT / MAX_DATA {
         bench.guest(&stdout(0, &data));
@@ -567,7 +567,7 @@ fn a_guest_that_ignores_its_credit_costs_its_client_the_session() {
     assert!(bench.mux.is_closing(client));
     assert!(
         bench
-            .to_guest()
+            .guest_got()
             .iter()
             .any(|message| message.starts_with("Interrupt"))
     );

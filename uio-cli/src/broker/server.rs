@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use super::guest::ClientId;
 use super::mux::Mux;
 use super::serial::Log;
+use super::stream::{Incoming, hung_up, interest, nonblocking, read};
 use crate::error::{Error, Result};
 
 /// Clients that may be connected at once; more of them wait to be accepted.
@@ -312,48 +311,6 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn accept(&mut self) {
-        while self.clients.len() < MAX_CLIENTS {
-            let Ok((stream, _)) = self.listener.accept() else {
-                return;
-            };
-            if stream.set_nonblocking(true).is_ok() {
-                let connection = Connection {
-                    stream,
-                    closing: None,
-                    finished: false,
-                };
-                self.clients.insert(self.mux.connect(), connection);
-            }
-        }
-    }
-
-    fn client(&mut self, id: ClientId) {
-        let Some(connection) = self.clients.get_mut(&id) else {
-            return;
-        };
-        let closing = self.mux.is_closing(id);
-        if !closing && !self.mux.reads_from(id) {
-            // Nothing was to be read, so `poll` reported room, or that the client has gone.
-            if hung_up(connection.stream.as_fd()) {
-                self.drop_client(id);
-            }
-            return;
-        }
-        let mut buffer = [0; 8 * 1024];
-        match read(&mut connection.stream, &mut buffer) {
-            Incoming::Bytes(_) if closing => {}
-            Incoming::Bytes(count) => self.mux.from_client(id, &buffer[..count]),
-            Incoming::Later => {}
-            Incoming::End => self.drop_client(id),
-        }
-    }
-
-    fn drop_client(&mut self, id: ClientId) {
-        self.mux.disconnect(id);
-        self.clients.remove(&id);
-    }
-
     fn flush_console(&mut self) {
         let Some(console) = &mut self.console else {
             return;
@@ -369,38 +326,6 @@ impl<'a> Server<'a> {
                 }
             }
         }
-    }
-
-    fn flush_clients(&mut self) {
-        let ids: Vec<ClientId> = self.clients.keys().copied().collect();
-        for id in ids {
-            if !self.flush_client(id) {
-                self.drop_client(id);
-            } else if self.mux.is_closing(id)
-                && let Some(connection) = self.clients.get_mut(&id)
-            {
-                connection.closing.get_or_insert_with(Instant::now);
-                if self.mux.is_done(id) && !std::mem::replace(&mut connection.finished, true) {
-                    let _ = connection.stream.shutdown(Shutdown::Write);
-                }
-            }
-        }
-    }
-
-    /// Writes what there is room for; false when the client has gone.
-    fn flush_client(&mut self, id: ClientId) -> bool {
-        let Some(connection) = self.clients.get_mut(&id) else {
-            return true;
-        };
-        while let [_, ..] = self.mux.client_output(id) {
-            match connection.stream.write(self.mux.client_output(id)) {
-                Ok(count) => self.mux.client_sent(id, count),
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return true,
-                Err(_) => return false,
-            }
-        }
-        true
     }
 
     fn keep_time(&mut self) {
@@ -465,37 +390,4 @@ impl<'a> Server<'a> {
     }
 }
 
-fn interest(reads: bool, writes: bool) -> PollFlags {
-    let mut flags = PollFlags::empty();
-    flags.set(PollFlags::IN, reads);
-    flags.set(PollFlags::OUT, writes);
-    flags
-}
-
-fn hung_up(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::empty())];
-    let zero = Timespec::default();
-    poll(&mut fds, Some(&zero)).is_ok()
-        && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
-}
-
-fn nonblocking<F: AsFd>(fd: &F) -> io::Result<()> {
-    Ok(fcntl_setfl(fd, fcntl_getfl(fd)? | OFlags::NONBLOCK)?)
-}
-
-enum Incoming {
-    Bytes(usize),
-    Later,
-    End,
-}
-
-fn read(from: &mut impl Read, buffer: &mut [u8]) -> Incoming {
-    match from.read(buffer) {
-        Ok(0) => Incoming::End,
-        Ok(count) => Incoming::Bytes(count),
-        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-            Incoming::Later
-        }
-        Err(_) => Incoming::End,
-    }
-}
+mod clients;

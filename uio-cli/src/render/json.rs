@@ -2,7 +2,7 @@
 //! otherwise text with replacement characters beside a member `…_hex` of all of them.
 
 use serde_json::{Map, Value, json};
-use uio_console::record::{Record, Stat, Symbol};
+use uio_console::record::{LogLine, Memory, Program, Record, Stat, Symbol, Task};
 
 use super::parts;
 use crate::client::hello::hex;
@@ -37,15 +37,7 @@ pub fn streams(argv: &[Vec<u8>]) -> bool {
 #[must_use]
 pub fn record(record: &Record<'_>) -> Value {
     match *record {
-        Record::Command { name } => {
-            let known = guest_commands::find(name);
-            json!({
-                "type": "command",
-                "name": name,
-                "usage": known.map(|command| command.usage),
-                "help": known.map(|command| command.help),
-            })
-        }
+        Record::Command { name } => command(name),
         Record::Entry(entry) => {
             let mut object = text("entry", "name", entry.name);
             stat(&mut object, &entry.stat);
@@ -57,25 +49,8 @@ pub fn record(record: &Record<'_>) -> Value {
             Value::Object(object)
         }
         Record::Bytes { at, data } => json!({ "type": "bytes", "at": at, "hex": hex(data) }),
-        Record::Task(task) => json!({
-            "type": "task",
-            "id": task.id,
-            "name": task.name,
-            "state": parts::task_state(task.state),
-            "priority": task.priority,
-            "core": task.core,
-            "stack_used": task.stack_used,
-            "stack_size": task.stack_size,
-        }),
-        Record::Memory(memory) => json!({
-            "type": "memory",
-            "total": memory.total,
-            "frames_free": memory.frames_free,
-            "heap_total": memory.heap_total,
-            "heap_used": memory.heap_used,
-            "overlay": memory.overlay,
-            "programs": memory.programs,
-        }),
+        Record::Task(of) => task(&of),
+        Record::Memory(of) => memory(&of),
         Record::Uptime {
             since_boot_us,
             now_us,
@@ -86,23 +61,9 @@ pub fn record(record: &Record<'_>) -> Value {
             "now_us": now_us,
             "cores": cores,
         }),
-        Record::Log(line) => {
-            let mut object = text("log", "text", line.text);
-            object.insert("number".into(), line.number.into());
-            object.insert("at_us".into(), line.at_us.into());
-            object.insert("level".into(), parts::level(line.level).into());
-            object.insert("core".into(), line.core.into());
-            Value::Object(object)
-        }
+        Record::Log(line) => log_line(&line),
         Record::Symbol(of) => symbol(&of),
-        Record::Program(program) => {
-            let mut object = text("program", "path", program.path);
-            object.insert("base".into(), program.base.into());
-            object.insert("size".into(), program.size.into());
-            object.insert("runs".into(), program.runs.into());
-            object.insert("running".into(), program.running.into());
-            Value::Object(object)
-        }
+        Record::Program(of) => program(&of),
         Record::Started { isolation, cached } => {
             json!({ "type": "started", "isolation": isolation, "cached": cached })
         }
@@ -130,6 +91,59 @@ pub fn record(record: &Record<'_>) -> Value {
         }
         Record::Copied { bytes } => json!({ "type": "copied", "bytes": bytes }),
     }
+}
+
+fn command(name: &str) -> Value {
+    let known = guest_commands::find(name);
+    json!({
+        "type": "command",
+        "name": name,
+        "usage": known.map(|command| command.usage),
+        "help": known.map(|command| command.help),
+    })
+}
+
+fn task(task: &Task<'_>) -> Value {
+    json!({
+        "type": "task",
+        "id": task.id,
+        "name": task.name,
+        "state": parts::task_state(task.state),
+        "priority": task.priority,
+        "core": task.core,
+        "stack_used": task.stack_used,
+        "stack_size": task.stack_size,
+    })
+}
+
+fn memory(memory: &Memory) -> Value {
+    json!({
+        "type": "memory",
+        "total": memory.total,
+        "frames_free": memory.frames_free,
+        "heap_total": memory.heap_total,
+        "heap_used": memory.heap_used,
+        "overlay": memory.overlay,
+        "programs": memory.programs,
+    })
+}
+
+fn log_line(line: &LogLine<'_>) -> Value {
+    let mut object = text("log", "text", line.text);
+    object.insert("number".into(), line.number.into());
+    object.insert("at_us".into(), line.at_us.into());
+    object.insert("level".into(), parts::level(line.level).into());
+    object.insert("core".into(), line.core.into());
+    Value::Object(object)
+}
+
+fn program(program: &Program<'_>) -> Value {
+    let mut object = text("program", "path", program.path);
+    object.insert("base".into(), format!("{:#x}", program.base).into());
+    object.insert("size".into(), program.size.into());
+    object.insert("runs".into(), program.runs.into());
+    object.insert("running".into(), program.running.into());
+    Value::Object(object)
 }
 
 fn typed(kind: &str) -> Map<String, Value> {
