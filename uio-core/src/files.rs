@@ -43,6 +43,7 @@ pub trait Files: Sync {
     fn stat(&self, path: &[u8]) -> Result<Stat, Error>;
 
     /// Calls `each` with every entry of a directory but `.` and `..`; stops when it returns false.
+    /// `each` may block for long, and may use files itself: it is called with no lock held.
     ///
     /// # Errors
     /// [`Error`]

@@ -191,14 +191,6 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Refuses options other than those of `spec`, see [`Context::options`].
-    ///
-    /// # Errors
-    /// [`Stop`]
-    pub(crate) fn check_options(&mut self, spec: &'static [u8]) -> Result<(), Stop> {
-        self.options(spec, 0, u8::MAX).map(|_| ())
-    }
-
     /// Refuses options and operands.
     ///
     /// # Errors

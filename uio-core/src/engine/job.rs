@@ -12,7 +12,7 @@ const EINTR: isize = 4;
 const EBADF: isize = 9;
 
 /// The request that a worker runs. All calls come from that worker's task, but for
-/// [`Job::interrupted`] and [`Job::interrupt`].
+/// [`Job::interrupted`], which any task may call.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
     pub(super) core: &'a dyn Core,

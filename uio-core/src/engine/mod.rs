@@ -4,7 +4,7 @@
 //! Commands that may block run on workers ([`Engine::worker`]), tasks that are made when they are
 //! first needed; short ones run on the overlay task itself.
 //!
-//! All shared state is one [`state::State`] behind one lock. It is plain data: its methods decide,
+//! All shared state is one `state::State` behind one lock. It is plain data: its methods decide,
 //! in a few dozen instructions, and the code around it acts after the lock was released.
 //!
 //! Invariant: no frame of an earlier session follows the `Hello` or `Closed` that ended it. Each
@@ -87,12 +87,19 @@ impl<P: Platform> Engine<P> {
 /// The engine without its type of platform, so that its code is compiled once and not per kernel.
 pub(crate) trait Core: Sync {
     /// Takes the lock; [`Core::unlock`] gives it back. For [`locked`] alone.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the reference is the lock's, which excludes others"
+    )]
     fn lock(&self) -> &mut State;
     /// Gives the lock back.
     ///
     /// # Safety
     /// The caller holds the lock and has no reference to the state any more.
-    #[allow(unsafe_code, reason = "the lock is taken and given back through a trait object")]
+    #[allow(
+        unsafe_code,
+        reason = "the lock is taken and given back through a trait object"
+    )]
     unsafe fn unlock(&self);
     /// Tasks, clock, memory, waiting.
     fn system(&self) -> &dyn System;
@@ -108,7 +115,10 @@ impl<P: Platform> Core for Engine<P> {
     fn lock(&self) -> &mut State {
         lock_api::MutexGuard::leak(self.state.lock())
     }
-    #[allow(unsafe_code, reason = "the lock is taken and given back through a trait object")]
+    #[allow(
+        unsafe_code,
+        reason = "the lock is taken and given back through a trait object"
+    )]
     unsafe fn unlock(&self) {
         // SAFETY: the caller holds the lock, and the reference that `lock` leaked is gone.
         unsafe { self.state.force_unlock() }
@@ -130,11 +140,14 @@ impl<P: Platform> Core for Engine<P> {
 /// Calls `work` with the state locked and returns what it returns. It must be short and must not
 /// call out: a kernel's lock keeps interrupts off.
 #[inline]
-#[allow(unsafe_code, reason = "the lock is taken and given back through a trait object")]
+#[allow(
+    unsafe_code,
+    reason = "the lock is taken and given back through a trait object"
+)]
 pub(crate) fn locked<T>(core: &dyn Core, work: impl FnOnce(&mut State) -> T) -> T {
     let result = work(core.lock());
-    // SAFETY: the lock was taken above, and `work` could not keep the reference, whose lifetime its
-    // bound leaves open. If it panics, the lock stays held, which is safe.
+    // SAFETY: the lock was taken above. `work` has to take references of any lifetime and its result
+    // has none of them, so the reference to the state is gone.
     unsafe { core.unlock() };
     result
 }

@@ -159,7 +159,7 @@ impl Job<'_> {
 
     fn put_buffer(&self, mut bytes: Vec<u8>) {
         locked(self.core, |state| {
-            state.swap_buffer(self.worker, &mut bytes)
+            state.swap_buffer(self.worker, &mut bytes);
         });
     }
 }

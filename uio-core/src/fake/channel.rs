@@ -82,7 +82,7 @@ impl Channel for FakeChannel {
         }
         let every = self.refuse_every.load(SeqCst);
         let mut frames = self.frames.lock().unwrap();
-        if frames.len() >= self.room.load(SeqCst) || (every != 0 && tries % every == 0) {
+        if frames.len() >= self.room.load(SeqCst) || (every != 0 && tries.is_multiple_of(every)) {
             return false;
         }
         frames.push_back(payload.to_vec());

@@ -72,7 +72,7 @@ impl FakeFiles {
 
     fn put(&self, path: &str, node: Node) {
         let mut tree = self.tree.lock().unwrap();
-        let inode = tree.len() as u64 + 1;
+        let inode = tree.values().map(|(inode, _)| inode + 1).max().unwrap_or(1);
         tree.insert(path.as_bytes().to_vec(), (inode, node));
     }
 

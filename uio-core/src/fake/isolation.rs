@@ -1,8 +1,8 @@
 //! A place to run programs that runs a closure of the test instead.
 
 use std::boxed::Box;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Mutex, OnceLock};
 use std::vec::Vec;
 
 use crate::isolation::{End, Entry, Isolation, Region};
@@ -21,6 +21,7 @@ pub struct FakeIsolation {
     /// Interrupts: worker and the text's range.
     pub interrupts: Mutex<Vec<(usize, core::ops::Range<u64>)>>,
     next: AtomicU64,
+    real: OnceLock<&'static dyn Isolation>,
     program: Mutex<Option<std::sync::Arc<Program>>>,
 }
 
@@ -34,8 +35,14 @@ impl FakeIsolation {
             mains: Mutex::default(),
             interrupts: Mutex::default(),
             next: AtomicU64::new(0x30_0000),
+            real: OnceLock::new(),
             program: Mutex::new(None),
         }
+    }
+
+    /// From now on all is left to another implementation, which can run code.
+    pub fn leave_to(&self, real: &'static dyn Isolation) {
+        let _ = self.real.set(real);
     }
 
     /// From now on programs do this.
@@ -53,7 +60,8 @@ impl Default for FakeIsolation {
 struct FakeRegion {
     base: u64,
     bytes: Vec<u8>,
-    sealed: bool,
+    /// Where the part begins that may be written.
+    data: usize,
 }
 
 impl Region for FakeRegion {
@@ -62,15 +70,12 @@ impl Region for FakeRegion {
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        if self.sealed {
-            return &mut [];
-        }
-        &mut self.bytes
+        &mut self.bytes[self.data..]
     }
 
     fn seal(&mut self, text: core::ops::Range<usize>, constants: core::ops::Range<usize>) {
         assert!(text.end <= self.bytes.len() && constants.end <= self.bytes.len());
-        self.sealed = true;
+        self.data = constants.end;
     }
 }
 
@@ -83,27 +88,42 @@ impl Isolation for FakeIsolation {
         if self.no_memory.load(SeqCst) {
             return None;
         }
+        if let Some(real) = self.real.get() {
+            return real.allocate(bytes);
+        }
         let bytes = bytes.next_multiple_of(4096);
         let base = self.next.fetch_add(bytes as u64 + 4096, SeqCst);
         Some(Box::new(FakeRegion {
             base,
             bytes: std::vec![0; bytes],
-            sealed: false,
+            data: 0,
         }))
     }
 
     fn interface(&self, name: &[u8]) -> Option<u64> {
+        if let Some(real) = self.real.get() {
+            return real.interface(name);
+        }
         name.starts_with(b"uio_").then_some(0x21_0000)
     }
 
     fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8]) -> End {
         self.runs.fetch_add(1, SeqCst);
         self.mains.lock().unwrap().push(program.main);
+        if let Some(real) = self.real.get() {
+            return real.run(worker, program, argv);
+        }
         let program = self.program.lock().unwrap().clone();
         program.map_or(End::Exited(0), |program| program(worker, argv))
     }
 
     fn interrupt(&self, worker: usize, within: core::ops::Range<u64>) {
-        self.interrupts.lock().unwrap().push((worker, within));
+        self.interrupts
+            .lock()
+            .unwrap()
+            .push((worker, within.clone()));
+        if let Some(real) = self.real.get() {
+            real.interrupt(worker, within);
+        }
     }
 }
