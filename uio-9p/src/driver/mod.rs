@@ -137,10 +137,10 @@ impl<H: Hal, T: Device, R: RawMutex> Driver<H, T, R> {
     }
 
     fn wake(&self, wakes: Wakes) {
-        for slot in 0..SLOTS {
-            if wakes.slots & 1 << slot != 0 {
-                self.wait.wake(slot);
-            }
+        let mut slots = wakes.slots;
+        while slots != 0 {
+            self.wait.wake(slots.trailing_zeros() as usize);
+            slots &= slots - 1;
         }
         for _ in 0..wakes.free {
             self.wait.wake(PLACE_FREE);

@@ -389,7 +389,7 @@ impl<H: Hal, T: Device> Ring<H, T> {
         }
         if self.broken && !self.told {
             self.told = true;
-            wakes.slots = u32::MAX;
+            wakes.slots = (1 << SLOTS) - 1;
             wakes.free = self.waiters;
         }
         wakes

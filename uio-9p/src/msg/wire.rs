@@ -66,8 +66,8 @@ pub struct Reader<'a> {
     rest: &'a [u8],
     /// Length of the whole message in bytes.
     have: usize,
-    /// Bytes asked for so far; more than `have` once a field was cut off.
-    need: usize,
+    /// Bytes that the first field that was cut off lacks.
+    missing: usize,
     bad: bool,
 }
 
@@ -78,36 +78,45 @@ impl<'a> Reader<'a> {
         Self {
             rest: message,
             have: message.len(),
-            need: 0,
+            missing: 0,
             bad: false,
         }
     }
 
     /// The next `count` bytes.
-    #[inline(never)] // called for nearly every field: its size counts, not its call
+    #[inline(never)] // called for many fields: its size counts, not its call
     pub fn bytes(&mut self, count: usize) -> &'a [u8] {
-        self.need = self.need.saturating_add(count);
         match self.rest.split_at_checked(count) {
-            Some((bytes, rest)) if self.need <= self.have => {
+            Some((bytes, rest)) => {
                 self.rest = rest;
                 bytes
             }
-            _ => {
-                self.rest = &[];
-                self.need = self.need.max(self.have.saturating_add(1));
-                &[]
-            }
+            None => self.cut(count),
         }
     }
 
-    /// The next `len` bytes as a little-endian number, zero when they are not there.
-    #[inline(never)]
-    fn int(&mut self, len: usize) -> u64 {
-        let mut bytes = [0; 8];
-        for (to, from) in bytes.iter_mut().zip(self.bytes(len)) {
-            *to = *from;
+    /// Takes note of a field of `count` bytes that is not all there.
+    #[cold]
+    fn cut(&mut self, count: usize) -> &'a [u8] {
+        if self.missing == 0 {
+            self.missing = count - self.rest.len();
         }
-        u64::from_le_bytes(bytes)
+        self.rest = &[];
+        &[]
+    }
+
+    /// The next `N` bytes, zero when they are not there.
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        match self.rest.split_first_chunk::<N>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                *bytes
+            }
+            None => {
+                self.cut(N);
+                [0; N]
+            }
+        }
     }
 
     /// The bytes not yet taken.
@@ -133,9 +142,9 @@ impl<'a> Reader<'a> {
     /// [`Error::Short`] when a field was cut off, [`Error::BadValue`] after [`Reader::fail`].
     #[inline(never)]
     pub fn check(&self) -> Result<(), Error> {
-        if self.need > self.have {
+        if self.missing > 0 {
             Err(Error::Short {
-                need: clamp(self.need),
+                need: clamp(self.have.saturating_add(self.missing)),
             })
         } else if self.bad {
             Err(Error::BadValue)
@@ -180,8 +189,9 @@ macro_rules! integer {
             fn put(&self, to: &mut Writer<'_>) {
                 to.int(u64::from(*self), size_of::<Self>());
             }
+            #[inline(never)]
             fn get(from: &mut Reader<'a>) -> Self {
-                from.int(size_of::<Self>()) as Self
+                Self::from_le_bytes(from.array())
             }
         }
     )*};
