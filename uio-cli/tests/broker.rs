@@ -233,9 +233,9 @@ fn a_vm_that_dies_tells_its_clients() {
 fn what_a_vm_says_last_is_kept() {
     let (console, _guest) = UnixStream::pair().unwrap();
     let vm = FakeVm::with_console(console, shell("echo serial; echo complaint >&2; exit 3"));
-    let (dir, broker) = (vm.dir.clone(), vm.broker);
+    let (room, broker) = (vm.room, vm.broker);
     assert_eq!(broker.join().unwrap().status.code(), Some(3));
-    let log = std::fs::read_to_string(dir.join("log")).unwrap();
+    let log = std::fs::read_to_string(room.0.join("log")).unwrap();
     assert!(log.contains("serial") && log.contains("complaint"), "{log}");
 }
 

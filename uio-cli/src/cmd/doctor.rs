@@ -13,7 +13,7 @@ use crate::vmm::{accel, qemu};
 
 /// How bad it is that something is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub enum State {
     /// It is there.
     Good,
     /// It is missing, and `uio` can do without.
@@ -24,11 +24,40 @@ enum State {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug)]
-struct Finding {
-    what: &'static str,
-    state: State,
-    found: String,
-    mend: Option<String>,
+pub struct Finding {
+    /// What it is.
+    pub what: &'static str,
+    /// Whether it is there.
+    pub state: State,
+    /// What was found, or why it is missing.
+    pub found: String,
+    /// What a person can do about it.
+    pub mend: Option<String>,
+    /// The Debian packages that bring it.
+    pub packages: &'static [&'static str],
+}
+
+/// Debian's compiler with its library's source.
+const COMPILER_PACKAGES: &[&str] = &[
+    "rustc-web",
+    "cargo-web",
+    "libstd-rust-web-dev",
+    "rust-web-src",
+];
+
+/// Looks at everything that `uio` needs.
+#[must_use]
+pub fn findings() -> Vec<Finding> {
+    let toolchain = Toolchain::find();
+    vec![
+        compiler(&toolchain),
+        bare_linker(&toolchain),
+        monitor(),
+        kvm(),
+        c_compiler(),
+        boot_loader(),
+        directories(),
+    ]
 }
 
 /// Looks at everything and reports; exit code 1 when something that is needed is missing.
@@ -36,15 +65,7 @@ struct Finding {
 /// # Errors
 /// Only when the report cannot be written.
 pub fn run(format: Format) -> Result<u8> {
-    let findings = [
-        compiler(),
-        bare_linker(),
-        monitor(),
-        kvm(),
-        c_compiler(),
-        boot_loader(),
-        directories(),
-    ];
+    let findings = findings();
     let good = findings.iter().all(|f| f.state != State::Missing);
     match format {
         Format::Text => print(&text(&findings, good))?,
@@ -59,6 +80,7 @@ pub fn run(format: Format) -> Result<u8> {
                 },
                 "found": finding.found,
                 "mend": finding.mend,
+                "packages": finding.packages,
             })).collect::<Vec<_>>(),
         }))?,
     }
@@ -87,28 +109,29 @@ fn text(findings: &[Finding], good: bool) -> String {
     text
 }
 
-fn compiler() -> Finding {
+fn compiler(toolchain: &uio_build::Result<Toolchain>) -> Finding {
     let what = "compiler";
-    match Toolchain::find() {
+    match toolchain {
         Ok(toolchain) => good(what, toolchain.to_string()),
         Err(e) => missing(
             what,
             e.to_string(),
             "apt install rustc-web cargo-web libstd-rust-web-dev rust-web-src, or `rustup \
              toolchain install nightly --component rust-src`",
+            COMPILER_PACKAGES,
         ),
     }
 }
 
-fn bare_linker() -> Finding {
+fn bare_linker(toolchain: &uio_build::Result<Toolchain>) -> Finding {
     let what = "linker";
-    let found = Toolchain::find().and_then(|toolchain| linker::find(&toolchain));
-    match found {
+    let Ok(toolchain) = toolchain else {
+        let found = "needs the compiler first".to_owned();
+        return missing(what, found, "see above", &[]);
+    };
+    match linker::find(toolchain) {
         Ok(path) => good(what, path.display().to_string()),
-        Err(uio_build::Error::NoToolchain { .. }) => {
-            missing(what, "needs the compiler first".to_owned(), "see above")
-        }
-        Err(e) => missing(what, e.to_string(), "apt install lld"),
+        Err(e) => missing(what, e.to_string(), "apt install lld", &["lld"]),
     }
 }
 
@@ -125,11 +148,13 @@ fn monitor() -> Finding {
             what,
             format!("`{}` failed ({})", program.display(), output.status),
             "apt install --reinstall qemu-system-x86",
+            &[],
         ),
         Err(e) => missing(
             what,
             format!("`{}` does not start: {e}", program.display()),
             "apt install qemu-system-x86",
+            &["qemu-system-x86"],
         ),
     }
 }
@@ -143,6 +168,7 @@ fn kvm() -> Finding {
             state: State::Optional,
             found: format!("{e}; VMs run under software emulation"),
             mend: None,
+            packages: &[],
         },
     }
 }
@@ -166,6 +192,7 @@ fn c_compiler() -> Finding {
         what,
         "no C compiler; `uio cc` needs one".to_owned(),
         "apt install gcc",
+        &["gcc"],
     )
 }
 
@@ -179,9 +206,15 @@ fn boot_loader() -> Finding {
                 state: State::Optional,
                 found: "not built yet; `uio build` builds it".to_owned(),
                 mend: None,
+                packages: &[],
             }
         }
-        Err(e) => missing(what, e.to_string(), "set UIO_LOADER to a built uio-loader"),
+        Err(e) => missing(
+            what,
+            e.to_string(),
+            "set UIO_LOADER to a built uio-loader",
+            &[],
+        ),
     }
 }
 
@@ -189,7 +222,7 @@ fn directories() -> Finding {
     let what = "sockets";
     match crate::dirs::runtime() {
         Ok(dir) => good(what, dir.display().to_string()),
-        Err(e) => missing(what, e.to_string(), "see above"),
+        Err(e) => missing(what, e.to_string(), "see above", &[]),
     }
 }
 
@@ -199,14 +232,21 @@ fn good(what: &'static str, found: String) -> Finding {
         state: State::Good,
         found,
         mend: None,
+        packages: &[],
     }
 }
 
-fn missing(what: &'static str, found: String, mend: &str) -> Finding {
+fn missing(
+    what: &'static str,
+    found: String,
+    mend: &str,
+    packages: &'static [&'static str],
+) -> Finding {
     Finding {
         what,
         state: State::Missing,
         found,
         mend: Some(mend.to_owned()),
+        packages,
     }
 }

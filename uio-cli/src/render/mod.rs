@@ -182,7 +182,8 @@ impl<'a, 'b> Renderer<'a, 'b> {
     }
 
     fn end_table(&mut self) -> io::Result<()> {
-        if let Some(table) = self.table.take() {
+        if let Some(mut table) = self.table.take() {
+            text::put_in_order(&mut table);
             table.write(self.output.out)?;
         }
         self.text.end(self.output)

@@ -42,6 +42,11 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// Puts the rows in order of `key`, which is given a row's cells.
+    pub fn sort_by_key<K: Ord>(&mut self, key: impl Fn(&[String]) -> K) {
+        self.rows.sort_by_key(|row| key(row));
+    }
+
     /// Writes the table.
     ///
     /// # Errors

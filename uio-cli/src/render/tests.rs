@@ -92,8 +92,8 @@ fn entries() {
     ];
     assert_eq!(
         text(&["ls"], &of),
-        "-rw-r--r--  2   412  2026-01-07 10:12:44  web.toml\n\
-         drwxr-xr-x  2  4096  2026-01-07 10:12:44  \\u{1b}[31mred\\xff\n"
+        "drwxr-xr-x  2  4096  2026-01-07 10:12:44  \\u{1b}[31mred\\xff\n\
+         -rw-r--r--  2   412  2026-01-07 10:12:44  web.toml\n"
     );
     let value = json(&["ls"], &of);
     assert_eq!(value[0]["name"], "web.toml");

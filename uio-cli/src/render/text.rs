@@ -98,6 +98,16 @@ pub fn row(record: &Record<'_>) -> Option<(&'static [Column], Vec<String>)> {
     })
 }
 
+/// Puts the rows of a table in the order that people look for: files by name, tasks by number. The
+/// guest sends them as they come, as sorting would cost it memory.
+pub fn put_in_order(table: &mut Table) {
+    if table.has(ENTRIES) {
+        table.sort_by_key(|row| row.last().cloned());
+    } else if table.has(TASKS) {
+        table.sort_by_key(|row| row.first().and_then(|id| id.parse::<i64>().ok()));
+    }
+}
+
 fn entry_row(entry: &Entry<'_>) -> Vec<String> {
     let stat = &entry.stat;
     vec![

@@ -22,9 +22,18 @@ use uio_core::fake::Host;
 /// How long a test waits for an answer.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A directory that goes away with the value.
+pub struct Room(pub PathBuf);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A VM with a broker of its own.
 pub struct FakeVm {
-    pub dir: PathBuf,
+    pub room: Room,
     pub socket: PathBuf,
     /// The engine's fakes; `None` when the test plays the guest itself.
     pub host: Option<Host>,
@@ -72,7 +81,7 @@ impl FakeVm {
                 .unwrap()
         });
         Self {
-            dir,
+            room: Room(dir),
             socket,
             host: None,
             stop,
@@ -102,14 +111,12 @@ impl FakeVm {
     /// Ends the VM as `uio stop` does.
     pub fn end(mut self) -> Ended {
         self.stop.write_all(b"x").unwrap();
-        let ended = self.broker.join().unwrap();
-        let _ = std::fs::remove_dir_all(&self.dir);
-        ended
+        self.broker.join().unwrap()
     }
 
     /// What is in the log.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.dir.join("log")).unwrap()
+        std::fs::read_to_string(self.room.0.join("log")).unwrap()
     }
 }
 
