@@ -221,7 +221,7 @@ fn use_share(mount: &Mount) -> Result<(), Error> {
 fn file_system() {
     let mut random = Random(4321);
     let mut failed = 0;
-    for round in 0..2_000 {
+    for round in 0..1_000 {
         let carrier = Arc::new(Carrier::new(8, 8192));
         carrier.server(|server| {
             server.tree.write("d/f", b"hello");
@@ -258,5 +258,5 @@ fn file_system() {
         mount.statfs().unwrap();
         assert_eq!(carrier.slots_in_use(), 0, "round {round}");
     }
-    assert!(failed > 1_000, "{failed}");
+    assert!(failed > 500, "{failed}");
 }

@@ -13,7 +13,7 @@ use crate::types::Tag;
 
 pub mod wire;
 
-use wire::{Reader, Wire, Writer, clamp};
+use wire::{Wire, Writer, clamp};
 
 /// Length of a message's header in bytes.
 pub const HEADER: usize = 7;
@@ -77,13 +77,16 @@ impl Header {
     /// # Errors
     /// [`Error::Short`] with less than seven bytes, [`Error::SizeMismatch`] when the size is not the message's length.
     pub fn of(message: &[u8]) -> Result<Self, Error> {
-        let mut from = Reader::new(message);
-        let header = Self {
-            size: Wire::get(&mut from),
-            kind: Wire::get(&mut from),
-            tag: Wire::get(&mut from),
+        let Some(&[s0, s1, s2, s3, kind, t0, t1]) = message.first_chunk::<HEADER>() else {
+            return Err(Error::Short {
+                need: HEADER as u32,
+            });
         };
-        from.check()?;
+        let header = Self {
+            size: u32::from_le_bytes([s0, s1, s2, s3]),
+            kind,
+            tag: Tag(u16::from_le_bytes([t0, t1])),
+        };
         if header.size == clamp(message.len()) {
             Ok(header)
         } else {
