@@ -286,6 +286,64 @@ impl ser::SerializeStructVariant for &mut Writer<'_> {
     }
 }
 
+/// Numbers of the variants of [`FromGuest`](crate::FromGuest).
+pub mod variant {
+    /// [`crate::FromGuest::Hello`]; its fields follow.
+    pub const HELLO: u8 = 0;
+    /// [`crate::FromGuest::Stdout`]
+    pub const STDOUT: u8 = 1;
+    /// [`crate::FromGuest::Stderr`]
+    pub const STDERR: u8 = 2;
+    /// [`crate::FromGuest::Record`]
+    pub const RECORD: u8 = 3;
+    /// [`crate::FromGuest::Failure`]
+    pub const FAILURE: u8 = 4;
+    /// [`crate::FromGuest::Credit`]
+    pub const CREDIT: u8 = 5;
+    /// [`crate::FromGuest::Exit`]
+    pub const EXIT: u8 = 6;
+    /// [`crate::FromGuest::Closed`]; the reason follows.
+    pub const CLOSED: u8 = 7;
+}
+
+/// Writes a message of a guest that is one value after its variant and, but for `Hello` and
+/// `Closed`, its request; returns its length. Costs less code than a
+/// [`FromGuest`](crate::FromGuest), and no copy of the value.
+///
+/// # Errors
+/// [`Error::NoRoom`] when it does not fit.
+pub fn write<T: Serialize>(
+    variant: u8,
+    id: Option<RequestId>,
+    value: &T,
+    out: &mut [u8],
+) -> Result<usize, Error> {
+    let mut writer = Writer::new(out);
+    let head = match id {
+        Some(id) => writer
+            .byte(variant)
+            .and_then(|()| writer.number(id.0.into())),
+        None => writer.byte(variant),
+    };
+    head.and_then(|()| value.serialize(&mut writer))
+        .map_err(|_| Error::NoRoom)?;
+    Ok(writer.len)
+}
+
+/// Writes a `Stdout` or `Stderr`, in one copy; returns its length.
+///
+/// # Errors
+/// [`Error::NoRoom`] when it does not fit.
+pub fn write_data(variant: u8, id: RequestId, data: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+    let mut writer = Writer::new(out);
+    writer
+        .byte(variant)
+        .and_then(|()| writer.number(id.0.into()))
+        .and_then(|()| writer.bytes(data))
+        .map_err(|_| Error::NoRoom)?;
+    Ok(writer.len)
+}
+
 /// Reads a message of a host from a whole payload, without copying.
 ///
 /// # Errors

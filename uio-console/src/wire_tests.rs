@@ -3,7 +3,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::frame::{decode_payload, encode_payload};
-use crate::message::{FromGuest, Hello};
+use crate::message::{CloseReason, FromGuest, Hello};
 use crate::record::{
     Entry, Failure, Kind, Memory, ObjectError, Record, SectionRule, Stat, Task, TaskState,
     UsageProblem,
@@ -152,4 +152,67 @@ fn any_payload_is_read_as_postcard_reads_it() {
         accepted += usize::from(want.is_ok());
     }
     assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn messages_in_parts_are_the_same() {
+    let mut out = [0; 600];
+    let mut same = |message: FromGuest<'_>| {
+        let len = match &message {
+            FromGuest::Hello(hello) => write(variant::HELLO, None, hello, &mut out),
+            FromGuest::Stdout { id, data } => write_data(variant::STDOUT, *id, data, &mut out),
+            FromGuest::Stderr { id, data } => write_data(variant::STDERR, *id, data, &mut out),
+            FromGuest::Record { id, record } => write(variant::RECORD, Some(*id), record, &mut out),
+            FromGuest::Failure { id, failure } => {
+                write(variant::FAILURE, Some(*id), failure, &mut out)
+            }
+            FromGuest::Credit { id, bytes } => write(variant::CREDIT, Some(*id), bytes, &mut out),
+            FromGuest::Exit { id, status } => write(variant::EXIT, Some(*id), status, &mut out),
+            FromGuest::Closed { reason } => write(variant::CLOSED, None, reason, &mut out),
+        };
+        let want = postcard::to_allocvec(&message).unwrap();
+        assert_eq!(&out[..len.unwrap()], want);
+    };
+    for id in [0, 127, 128, 1 << 14, u32::MAX] {
+        let id = RequestId(id);
+        for data in [&[][..], &[0; 127], &[7; 128], &[0xff; 500]] {
+            same(FromGuest::Stdout { id, data });
+            same(FromGuest::Stderr { id, data });
+        }
+        let record = Record::Copied { bytes: 300 };
+        same(FromGuest::Record { id, record });
+        let failure = Failure::Busy { max: 16 };
+        same(FromGuest::Failure { id, failure });
+        same(FromGuest::Credit { id, bytes: id.0 });
+        for status in [0, 1, -1, 130, i32::MAX, i32::MIN] {
+            same(FromGuest::Exit { id, status });
+        }
+    }
+    for reason in [CloseReason::Malformed, CloseReason::Version(300)] {
+        same(FromGuest::Closed { reason });
+    }
+    same(FromGuest::Hello(Hello {
+        version: 1,
+        kernel: "0.11.0",
+        overlay: "0.1.0",
+        arch: "x86_64",
+        build_id: &[1, 2, 3],
+        features: "a b",
+        isolation: "none",
+        commands: "ls",
+        share: "",
+        max_requests: 16,
+    }));
+    let data = [1; 10];
+    for short in 0..13 {
+        let written = write_data(variant::STDOUT, RequestId(1), &data, &mut out[..short]);
+        assert_eq!(
+            written,
+            if short < 13 {
+                Err(Error::NoRoom)
+            } else {
+                Ok(13)
+            }
+        );
+    }
 }

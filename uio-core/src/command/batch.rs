@@ -1,9 +1,8 @@
 //! Records from a list that must not wait: the kernel's tasks and its log are walked with their
 //! owner's lock held, so what is found there is first encoded into a buffer and sent afterwards.
 
-use uio_console::FromGuest;
-use uio_console::frame::encode_payload;
 use uio_console::record::Record;
+use uio_console::wire::{variant, write};
 
 use super::{Context, Outcome, Stop, buffer};
 
@@ -25,10 +24,8 @@ pub(crate) fn send_all(cx: &mut Context<'_>, list: &mut dyn FnMut(usize, &mut Ad
         let id = job.id().ok_or(Stop::Interrupted)?;
         let (mut used, mut count, mut full) = (0, 0, false);
         list(sent, &mut |record| {
-            let record = *record;
-            let message = FromGuest::Record { id, record };
             let encoded = match bytes.get_mut(used + 2..) {
-                Some(room) => encode_payload(&message, room).ok(),
+                Some(room) => write(variant::RECORD, Some(id), record, room).ok(),
                 None => None,
             };
             match (encoded, bytes.get_mut(used..used + 2)) {

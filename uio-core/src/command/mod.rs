@@ -12,8 +12,9 @@ use alloc::vec::Vec;
 use uio_console::RequestId;
 use uio_console::argv::Argv;
 use uio_console::record::{Failure, NO_ARG, Record, UsageProblem};
+use uio_console::wire::variant;
 
-use crate::engine::{Core, Job, System};
+use crate::engine::{Core, Job, System, inline};
 use crate::files::{self, Files, Open};
 use crate::isolation::Isolation;
 
@@ -142,7 +143,7 @@ impl<'a> Context<'a> {
         match &mut self.place {
             Place::Worker(worker) => Job::new(self.core, *worker).record(record),
             Place::Inline { id, credit, out } => {
-                crate::engine::inline_record(self.core, *id, credit, out, record)
+                inline(self.core, (variant::RECORD, *id), record, credit, out)
             }
         }
     }
@@ -156,7 +157,7 @@ impl<'a> Context<'a> {
         match &mut self.place {
             Place::Worker(worker) => Job::new(self.core, *worker).failure(failure),
             Place::Inline { id, credit, out } => {
-                crate::engine::inline_failure(self.core, *id, credit, out, failure)
+                inline(self.core, (variant::FAILURE, *id), failure, credit, out)
             }
         }
     }

@@ -62,6 +62,7 @@ impl Flags {
 }
 
 impl<'a> Options<'a> {
+    #[inline(never)]
     fn new(argv: Argv<'a>, spec: &'static [u8]) -> Self {
         let mut args = argv.iter();
         args.next();

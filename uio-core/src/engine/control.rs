@@ -2,11 +2,12 @@
 //! requests that were refused or whose answer found no room at once. The overlay task sends them
 //! if it can; otherwise the control worker does, which exists only then.
 
+use serde::Serialize;
 use uio_console::argv::{MAX_ARG, MAX_ARGS};
-use uio_console::frame::encode_payload;
 use uio_console::message::Hello;
 use uio_console::record::{Failure, NO_ARG, UsageProblem};
-use uio_console::{FromGuest, PROTOCOL_VERSION};
+use uio_console::wire::{variant, write};
+use uio_console::{PROTOCOL_VERSION, RequestId};
 
 use super::state::{CONTROL, Control, Duty, Ending, Refusal};
 use super::{Core, MAX_REQUESTS, locked};
@@ -64,7 +65,7 @@ fn send_waiting(core: &dyn Core) -> Progress {
             Duty::Control(Control::Hello) => send_hello(core),
             Duty::Control(Control::Closed(reason)) => {
                 let reason = *reason;
-                send_small(core, &FromGuest::Closed { reason })
+                send_small(core, variant::CLOSED, None, &reason)
             }
             Duty::Ending(ending) => send_ending(core, ending),
         };
@@ -80,12 +81,12 @@ fn send_waiting(core: &dyn Core) -> Progress {
 fn send_ending(core: &dyn Core, ending: &mut Ending) -> bool {
     let Ending { id, status, .. } = *ending;
     if let Some(failure) = failure(ending.refusal) {
-        if !send_small(core, &FromGuest::Failure { id, failure }) {
+        if !send_small(core, variant::FAILURE, Some(id), &failure) {
             return false;
         }
         ending.refusal = Refusal::None;
     }
-    send_small(core, &FromGuest::Exit { id, status })
+    send_small(core, variant::EXIT, Some(id), &status)
 }
 
 fn failure(refusal: Refusal) -> Option<Failure<'static>> {
@@ -110,9 +111,14 @@ fn failure(refusal: Refusal) -> Option<Failure<'static>> {
     })
 }
 
-fn send_small(core: &dyn Core, message: &FromGuest<'_>) -> bool {
+fn send_small<T: Serialize>(
+    core: &dyn Core,
+    variant: u8,
+    id: Option<RequestId>,
+    value: &T,
+) -> bool {
     let mut bytes = [0; 32];
-    match encode_payload(message, &mut bytes) {
+    match write(variant, id, value, &mut bytes) {
         Ok(len) => core
             .channel()
             .try_send(bytes.get(..len).unwrap_or_default()),
@@ -137,9 +143,9 @@ fn send_hello(core: &dyn Core) -> bool {
         max_requests: MAX_REQUESTS as u16,
     };
     let mut bytes = [0; MAX_HELLO];
-    let len = encode_payload(&FromGuest::Hello(hello), &mut bytes).or_else(|_| {
+    let len = write(variant::HELLO, None, &hello, &mut bytes).or_else(|_| {
         hello.features = "";
-        encode_payload(&FromGuest::Hello(hello), &mut bytes)
+        write(variant::HELLO, None, &hello, &mut bytes)
     });
     match len {
         Ok(len) => core

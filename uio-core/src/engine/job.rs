@@ -1,8 +1,9 @@
 //! The request that a worker runs, as its command and the interface of programs use it.
 
 use uio_console::RequestId;
+use uio_console::wire::variant;
 
-use super::{Core, locked, output};
+use super::{Core, locked};
 use crate::command::Stop;
 use crate::platform::Event;
 
@@ -29,8 +30,8 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn write(&self, fd: i32, data: &[u8]) -> isize {
         let variant = match fd {
-            1 => output::STDOUT,
-            2 => output::STDERR,
+            1 => variant::STDOUT,
+            2 => variant::STDERR,
             _ => return -EBADF,
         };
         match self.write_all(variant, data) {

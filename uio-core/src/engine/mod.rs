@@ -25,9 +25,11 @@ pub use session::Receiver;
 pub use stdin::STDIN_WINDOW;
 pub use system::System;
 
-pub(crate) use output::{inline_failure, inline_record};
+pub(crate) use output::inline;
 pub(crate) use state::{SLOTS, Seen, State};
 pub(crate) use worker::interrupt_job;
+
+use core::mem::ManuallyDrop;
 
 use crate::{Channel, Files, Isolation, Platform};
 
@@ -46,7 +48,8 @@ pub struct Engine<P: Platform> {
     files: &'static dyn Files,
     channel: &'static dyn Channel,
     isolation: &'static dyn Isolation,
-    state: lock_api::Mutex<P::RawMutex, State>,
+    /// Never dropped: the engine of a guest lives as long as the guest.
+    state: lock_api::Mutex<P::RawMutex, ManuallyDrop<State>>,
 }
 
 impl<P: Platform> Engine<P> {
@@ -62,7 +65,7 @@ impl<P: Platform> Engine<P> {
             files,
             channel,
             isolation,
-            state: lock_api::Mutex::new(State::new()),
+            state: lock_api::Mutex::new(ManuallyDrop::new(State::new())),
         }
     }
 
@@ -113,7 +116,7 @@ pub(crate) trait Core: Sync {
 
 impl<P: Platform> Core for Engine<P> {
     fn lock(&self) -> &mut State {
-        lock_api::MutexGuard::leak(self.state.lock())
+        &mut *lock_api::MutexGuard::leak(self.state.lock())
     }
     #[allow(
         unsafe_code,

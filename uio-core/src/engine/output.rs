@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use uio_console::frame::encode_payload;
+use serde::Serialize;
 use uio_console::record::{Failure, NO_ARG, Record};
-use uio_console::{FromGuest, MAX_DATA, MAX_PAYLOAD, RequestId};
+use uio_console::wire::{variant, write, write_data};
+use uio_console::{MAX_DATA, MAX_PAYLOAD, RequestId};
 
 use super::state::Permit;
 use super::{Core, Job, control, locked};
@@ -24,48 +25,58 @@ const LEAST_DATA: usize = 64;
 /// `EMSGSIZE` of Linux: a record is longer than a frame.
 const EMSGSIZE: i32 = 90;
 
-/// Variants of [`FromGuest`] that carry data.
-pub(crate) const STDOUT: u8 = 1;
-pub(crate) const STDERR: u8 = 2;
-
 impl Job<'_> {
     pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Stop> {
-        let id = self.id().ok_or(Stop::Interrupted)?;
         let room = match record {
             Record::Bytes { data, .. } => data.len() + SMALL,
             _ => SMALL,
         };
-        let record = *record;
-        self.send(&FromGuest::Record { id, record }, room, true)
+        self.send(variant::RECORD, record, room.min(MAX_PAYLOAD), true)
     }
 
     pub(crate) fn failure(&self, failure: &Failure<'_>) -> Result<(), Stop> {
-        let id = self.id().ok_or(Stop::Interrupted)?;
-        let failure = *failure;
-        self.send(&FromGuest::Failure { id, failure }, SMALL, true)
+        self.send(variant::FAILURE, failure, SMALL, true)
     }
 
     /// Sends a message that is expected to need `room` bytes, for credit if it `costs`. Waits for
     /// credit and room.
-    pub(crate) fn send(
+    pub(crate) fn send<T: Serialize>(
         &self,
-        message: &FromGuest<'_>,
+        variant: u8,
+        value: &T,
         room: usize,
         costs: bool,
     ) -> Result<(), Stop> {
-        let mut bytes = self.take_buffer(room.min(MAX_PAYLOAD))?;
-        let encoded = encode_payload(message, &mut bytes).or_else(|_| {
-            bytes = buffer(MAX_PAYLOAD).unwrap_or_default();
-            encode_payload(message, &mut bytes)
-        });
-        let len = match (encoded, self.id()) {
-            (Ok(len), _) => len,
-            (Err(_), Some(id)) => too_long(id, &mut bytes),
-            (Err(_), None) => 0,
-        };
+        let (id, mut bytes) = self.open(room)?;
+        let mut len = write(variant, Some(id), value, &mut bytes);
+        if len.is_err() {
+            bytes = buffer(MAX_PAYLOAD).unwrap_or(bytes);
+            len = write(variant, Some(id), value, &mut bytes);
+        }
+        self.close(id, bytes, len.unwrap_or(0), costs)
+    }
+
+    /// Sends the message at the start of `bytes`, or says that it is too long if it is empty.
+    #[inline(never)]
+    fn close(
+        &self,
+        id: RequestId,
+        mut bytes: Vec<u8>,
+        mut len: usize,
+        costs: bool,
+    ) -> Result<(), Stop> {
+        if len == 0 {
+            let failure = Failure::Os {
+                arg: NO_ARG,
+                errno: EMSGSIZE,
+            };
+            len = write(variant::FAILURE, Some(id), &failure, &mut bytes).unwrap_or(0);
+        }
         let cost = if costs { len as u32 } else { 0 };
         let sent = self.transmit(bytes.get(..len).unwrap_or_default(), cost, false);
-        self.put_buffer(bytes);
+        locked(self.core, |state| {
+            state.swap_buffer(self.worker, &mut bytes);
+        });
         sent
     }
 
@@ -83,15 +94,11 @@ impl Job<'_> {
         let (id, credit) = self.wait_for_credit(DATA_HEADER + data.len().min(LEAST_DATA))?;
         let part = data.len().min(MAX_DATA).min(credit - DATA_HEADER);
         let data = data.get(..part).unwrap_or_default();
-        let mut bytes = self.take_buffer(if part + DATA_HEADER > SMALL {
-            MAX_PAYLOAD
-        } else {
-            SMALL
-        })?;
-        let len = encode_data(variant, id, data, &mut bytes);
-        let sent = self.send_encoded(bytes.get(..len).unwrap_or_default());
-        self.put_buffer(bytes);
-        sent.map(|()| part)
+        let large = part + DATA_HEADER > SMALL;
+        let (_, mut bytes) = self.open(if large { MAX_PAYLOAD } else { SMALL })?;
+        let len = write_data(variant, id, data, &mut bytes).unwrap_or(0);
+        self.close(id, bytes, len, true)?;
+        Ok(part)
     }
 
     /// Waits until there is credit for `bytes`; returns all the credit there is.
@@ -118,9 +125,13 @@ impl Job<'_> {
     /// Says that the request was interrupted, if its credit allows.
     pub(crate) fn say_interrupted(&self) {
         let Some(id) = self.id() else { return };
-        let failure = Failure::Interrupted;
         let mut bytes = [0; 16];
-        if let Ok(len) = encode_payload(&FromGuest::Failure { id, failure }, &mut bytes) {
+        if let Ok(len) = write(
+            variant::FAILURE,
+            Some(id),
+            &Failure::Interrupted,
+            &mut bytes,
+        ) {
             let payload = bytes.get(..len).unwrap_or_default();
             // Without credit nothing is said, and the session may have ended.
             let _ = self.transmit(payload, len as u32, true);
@@ -149,18 +160,19 @@ impl Job<'_> {
         }
     }
 
-    fn take_buffer(&self, least: usize) -> Result<Vec<u8>, Stop> {
-        let bytes = locked(self.core, |state| state.take_buffer(self.worker));
+    /// The request's identifier, and the worker's buffer, which [`Self::close`] gives back.
+    #[inline(never)]
+    fn open(&self, least: usize) -> Result<(RequestId, Vec<u8>), Stop> {
+        let (id, bytes) = locked(self.core, |state| {
+            let id = state.current(self.worker)?.id;
+            Some((id, state.take_buffer(self.worker)))
+        })
+        .ok_or(Stop::Interrupted)?;
         if bytes.len() >= least {
-            return Ok(bytes);
+            return Ok((id, bytes));
         }
-        buffer(least).map_err(|_| Stop::Interrupted)
-    }
-
-    fn put_buffer(&self, mut bytes: Vec<u8>) {
-        locked(self.core, |state| {
-            state.swap_buffer(self.worker, &mut bytes);
-        });
+        let bytes = buffer(least).map_err(|_| Stop::Interrupted)?;
+        Ok((id, bytes))
     }
 }
 
@@ -184,7 +196,7 @@ pub(crate) fn send_exit(
     status: i32,
 ) {
     let mut bytes = [0; 16];
-    let Ok(len) = encode_payload(&FromGuest::Exit { id, status }, &mut bytes) else {
+    let Ok(len) = write(variant::EXIT, Some(id), &status, &mut bytes) else {
         return;
     };
     let payload = bytes.get(..len).unwrap_or_default();
@@ -202,77 +214,17 @@ pub(crate) fn send_exit(
     }
 }
 
-/// Writes what replaces a record that is longer than a frame; returns its length.
-fn too_long(id: RequestId, out: &mut [u8]) -> usize {
-    let failure = Failure::Os {
-        arg: NO_ARG,
-        errno: EMSGSIZE,
-    };
-    encode_payload(&FromGuest::Failure { id, failure }, out).unwrap_or(0)
-}
-
-/// Writes a data frame's payload as postcard does, in one copy instead of byte by byte; returns
-/// its length, 0 when it does not fit.
-pub(crate) fn encode_data(variant: u8, id: RequestId, data: &[u8], out: &mut [u8]) -> usize {
-    let mut to = 0;
-    let mut put = |byte: u8| {
-        if let Some(place) = out.get_mut(to) {
-            *place = byte;
-        }
-        to += 1;
-    };
-    put(variant);
-    for number in [id.0, data.len() as u32] {
-        let mut left = number;
-        while left >= 0x80 {
-            put(left as u8 | 0x80);
-            left >>= 7;
-        }
-        put(left as u8);
-    }
-    match out.get_mut(to..to + data.len()) {
-        Some(place) => {
-            place.copy_from_slice(data);
-            to + data.len()
-        }
-        None => 0,
-    }
-}
-
-/// Answers an inline command's request with a record, if credit and room allow.
-pub(crate) fn inline_record(
+/// Answers an inline command's request, if credit and room allow.
+pub(crate) fn inline<T: Serialize>(
     core: &dyn Core,
-    id: RequestId,
-    credit: &mut u32,
-    out: &mut [u8],
-    record: &Record<'_>,
-) -> Result<(), Stop> {
-    let record = *record;
-    inline(core, &FromGuest::Record { id, record }, credit, out)
-}
-
-/// Answers an inline command's request with a failure, if credit and room allow.
-pub(crate) fn inline_failure(
-    core: &dyn Core,
-    id: RequestId,
-    credit: &mut u32,
-    out: &mut [u8],
-    failure: &Failure<'_>,
-) -> Result<(), Stop> {
-    let failure = *failure;
-    inline(core, &FromGuest::Failure { id, failure }, credit, out)
-}
-
-fn inline(
-    core: &dyn Core,
-    message: &FromGuest<'_>,
+    (variant, id): (u8, RequestId),
+    value: &T,
     credit: &mut u32,
     out: &mut [u8],
 ) -> Result<(), Stop> {
-    let len = encode_payload(message, out).map_err(|_| Stop::Later)?;
+    let len = write(variant, Some(id), value, out).map_err(|_| Stop::Later)?;
     let rest = credit.checked_sub(len as u32).ok_or(Stop::Later)?;
-    let sent = core.channel().try_send(out.get(..len).unwrap_or_default());
-    if !sent {
+    if !core.channel().try_send(out.get(..len).unwrap_or_default()) {
         return Err(Stop::Later);
     }
     *credit = rest;

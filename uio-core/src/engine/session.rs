@@ -4,9 +4,10 @@
 use alloc::vec::Vec;
 
 use uio_console::argv::{Argv, ArgvError};
-use uio_console::frame::{Deframer, encode_payload};
+use uio_console::frame::Deframer;
 use uio_console::message::CloseReason;
-use uio_console::{Error, FromGuest, PROTOCOL_VERSION, RequestId, ToGuest, wire};
+use uio_console::wire::{self, variant};
+use uio_console::{Error, PROTOCOL_VERSION, RequestId, ToGuest};
 
 use super::state::{Admission, Control, Ending, Hand, Phase, Refusal};
 use super::{Core, control, locked, stdin, worker};
@@ -190,7 +191,7 @@ fn run_inline(
         Err(Stop::Later) => return false,
         Err(Stop::Interrupted) => end(core, desk, id, Refusal::None, FAILED),
         Ok(status) | Err(Stop::Status(status)) => {
-            let exit = encode_payload(&FromGuest::Exit { id, status }, &mut desk.out);
+            let exit = wire::write(variant::EXIT, Some(id), &status, &mut desk.out);
             let payload = desk.out.get(..exit.unwrap_or(0)).unwrap_or_default();
             if !core.channel().try_send(payload) {
                 end(core, desk, id, Refusal::None, status);

@@ -462,6 +462,7 @@ impl State {
     }
 
     /// The state of the request that worker `index` runs, unless its session has ended.
+    #[inline(never)]
     pub(crate) fn current(&mut self, index: usize) -> Option<&mut Slot> {
         let generation = self.generation;
         let slot = self.slot_of(index)?;

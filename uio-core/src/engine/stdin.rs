@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use uio_console::FromGuest;
+use uio_console::wire::variant;
 
 use super::output::SMALL;
 use super::{Core, Job, locked};
@@ -129,9 +129,7 @@ impl Job<'_> {
                 Step::Wait => self.core.system().wait(Event(self.worker as u8), None),
                 Step::Ring => self.make_ring()?,
                 Step::Grant(bytes) => {
-                    let id = self.id().ok_or(Stop::Interrupted)?;
-                    let bytes = u32::from(bytes);
-                    self.send(&FromGuest::Credit { id, bytes }, SMALL, false)?;
+                    self.send(variant::CREDIT, &u32::from(bytes), SMALL, false)?;
                 }
                 Step::Interrupted | Step::Gone => return Err(Stop::Interrupted),
             }

@@ -126,11 +126,7 @@ fn cp_copies_trees_only_when_asked() {
     // Once more, onto what is there.
     succeeds(&mut host, &["cp", "-R", "dir", "/tmp"]);
     // Not into itself.
-    fails(
-        &mut host,
-        &["cp", "-r", "dir", "dir/deep"],
-        &[errno(3, 22)],
-    );
+    fails(&mut host, &["cp", "-r", "dir", "dir/deep"], &[errno(3, 22)]);
     fails(&mut host, &["cp", "-r", "/", "/tmp"], &[errno(3, 22)]);
 }
 
