@@ -116,7 +116,7 @@ fn decoders() {
                         break;
                     }
                     Err(Error::Trailing { extra }) => bytes.len() - extra as usize,
-                    Err(Error::Short { need, .. }) if need < 70_000 => need as usize,
+                    Err(Error::Short { need, .. }) if need < 600 => need as usize,
                     Err(_) => break,
                 };
                 bytes.resize(size.max(HEADER), 1);
@@ -221,7 +221,7 @@ fn use_share(mount: &Mount) -> Result<(), Error> {
 fn file_system() {
     let mut random = Random(4321);
     let mut failed = 0;
-    for round in 0..1_000 {
+    for round in 0..4_000 {
         let carrier = Arc::new(Carrier::new(8, 8192));
         carrier.server(|server| {
             server.tree.write("d/f", b"hello");
@@ -258,5 +258,5 @@ fn file_system() {
         mount.statfs().unwrap();
         assert_eq!(carrier.slots_in_use(), 0, "round {round}");
     }
-    assert!(failed > 500, "{failed}");
+    assert!(failed > 2_000, "{failed}");
 }
