@@ -102,8 +102,11 @@ pub struct Server {
     interests: Vec<Interest>,
     /// Rounds until the waker is replaced.
     fresh: u32,
-    /// Whether a connection waits to be taken.
+    /// Whether the listening socket was ready.
     knocked: bool,
+    /// Whether connections may have been left waiting when there was no place. Hermit's `poll` may
+    /// not tell of them again: it only looks at one of the entries of a listening socket.
+    waiting: bool,
     /// No connection is taken before, after one could not be.
     accept_again: u64,
 }
@@ -119,8 +122,6 @@ struct Client {
 
 /// Bytes taken from a connection at once.
 const SCRATCH: usize = 16 << 10;
-/// Connections taken in a round, so that those there are get their turn.
-const ACCEPTED_AT_ONCE: usize = 32;
 /// Rounds that use one waker.
 const WAKER_ROUNDS: u32 = 256;
 /// How long a connection may be idle while others cannot get in.
@@ -169,6 +170,7 @@ impl Server {
             interests: Vec::new(),
             fresh: WAKER_ROUNDS,
             knocked: false,
+            waiting: false,
             accept_again: 0,
             site,
         })
@@ -211,8 +213,11 @@ impl Server {
         Ok(())
     }
 
-    fn open(&self) -> usize {
-        self.clients.len() + self.closer.closing()
+    /// Whether no more connections are taken. Those that are being closed do not keep new ones out,
+    /// unless they become as many again: on Hermit, a peer can hold up closing for ever.
+    fn is_full(&self) -> bool {
+        let clients = self.clients.len();
+        clients >= self.most_clients || clients + self.closer.closing() >= 2 * self.most_clients
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -227,7 +232,7 @@ impl Server {
             self.interests.push(Interest::new(fd, input, output));
             deadline = deadline.min(client.conn.deadline());
         }
-        let full = self.open() >= self.most_clients;
+        let full = self.is_full();
         self.shared.full.store(full, Ordering::Release);
         let listens = !full && self.clock.now_ms >= self.accept_again;
         if listens {
@@ -239,8 +244,9 @@ impl Server {
             deadline = deadline.min(self.accept_again);
         }
         self.shared.next_deadline.store(deadline, Ordering::Release);
-        if full && self.open() < self.most_clients {
-            // One closed between the two looks, and did not know that it had to wake this loop.
+        if (full || self.waiting) && !self.is_full() {
+            // Either one closed between the two looks, and did not know that it had to wake this
+            // loop, or there is a place now for one that was left waiting.
             self.shared.waker.wake();
         }
         sys::poll(&mut self.interests)?;
@@ -293,13 +299,12 @@ impl Server {
     }
 
     fn accept(&mut self) {
-        if !self.knocked {
+        if !self.knocked && (!self.waiting || self.is_full()) {
             return;
         }
         let before = self.clients.len();
-        let outcome = self.accept_some();
-        let outcome = match outcome {
-            Ok(()) if self.clients.len() == before => self.listener.had_nothing(),
+        let outcome = match self.accept_some() {
+            Ok(()) if self.knocked && self.clients.len() == before => self.listener.had_nothing(),
             other => other,
         };
         if let Err(error) = outcome {
@@ -311,12 +316,10 @@ impl Server {
     }
 
     fn accept_some(&mut self) -> io::Result<()> {
-        for _ in 0..ACCEPTED_AT_ONCE {
-            if self.open() >= self.most_clients {
-                break;
-            }
+        while !self.is_full() {
             let Some((stream, peer)) = self.listener.accept()? else {
-                break;
+                self.waiting = false;
+                return Ok(());
             };
             stats::accepted();
             let deadline = self.clock.now_ms + self.site.limits.request_ms;
@@ -327,11 +330,12 @@ impl Server {
                 stalled: false,
             });
         }
+        self.waiting = true;
         Ok(())
     }
 
     fn expire(&mut self) {
-        let full = self.open() >= self.most_clients;
+        let full = self.is_full();
         self.each_client(|client, context, _| {
             let now = context.clock.now_ms;
             let impatient = full && client.conn.is_idle_since(now, IDLE_WHEN_FULL_MS);
