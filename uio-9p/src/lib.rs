@@ -10,21 +10,21 @@
 //! | `fake` | an in-memory server and transports that misbehave on request (feature `test-utils`) |
 //!
 //! # How a platform uses it
-//! ```ignore
+//! ```text
 //! // R: a lock_api::RawMutex that disables interrupts; Sleep: a semaphore for each of `driver::PLACES`.
 //! let driver = Arc::new(Driver::<PlatformHal, PciTransport, R>::new(
 //!     transport,
 //!     Box::new(Sleep::new()),               // impl driver::Wait
-//!     &driver::Options::default(),          // msize 64 KiB, 30 s, reads ISR
+//!     &driver::Options::default(),          // msize 64 KiB, 8 slots, 30 s, reads ISR
 //!     &mut |_transport| Ok(()),             // assign MSI-X vectors here
 //! )?);
 //! // In the interrupt handler: driver.on_interrupt();
 //! let mount = Mount::new(driver.clone(), fs::Options::default());  // nothing is sent yet
 //!
-//! let file = mount.open(b"/web.toml", O_RDONLY, 0)?;               // O_CREAT, O_EXCL, O_TRUNC, O_APPEND …
+//! let file = mount.open(b"/web.toml", O_RDONLY, 0)?;               // O_CREAT, O_EXCL, O_TRUNC, O_APPEND, ...
 //! let read = file.read_at(&mut buffer, offset)?;                   // any length
 //! let stat = file.stat()?;                                         // or mount.stat(path, Follow::Yes)
-//! mount.readdir(b"/", &mut |entry| { …; Ok(()) })?;                // entry.name, entry.kind, entry.qid
+//! mount.readdir(b"/", &mut |entry| { ...; Ok(()) })?;                // entry.name, entry.kind, entry.qid
 //! mount.mkdir(path, 0o755)?; mount.rename(a, b)?; mount.unlink(p)?; mount.rmdir(p)?;
 //! mount.truncate(path, 0)?; file.set_len(n)?; file.fsync()?; mount.statfs()?;
 //! // Dropping the file closes it. Errors: error.errno().0 is a Linux number.
