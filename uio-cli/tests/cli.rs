@@ -466,3 +466,16 @@ fn output_that_nobody_reads_any_more_ends_the_command() {
     eventually("it goes on", || log.try_wait().unwrap().is_some());
     drop(stdin);
 }
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let user = User::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let publish = format!("{}:80", listener.local_addr().unwrap().port());
+    let complaint = user.fails(1, &["run", "--detach", "--publish", &publish, "web"]);
+    assert!(
+        complaint.contains(publish.trim_end_matches(":80")),
+        "{complaint}"
+    );
+    assert!(!user.entry("web").exists());
+}

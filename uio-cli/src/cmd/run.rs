@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -134,6 +135,9 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
             args.mount
         )));
     }
+    for port in &args.publish {
+        check_port(port.host)?;
+    }
     let mut env = vec![("UIO_MOUNT".to_owned(), args.mount)];
     if share.is_some() {
         env.push(("UIO_SHARE".to_owned(), qemu::SHARE_TAG.to_owned()));
@@ -167,6 +171,18 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
         log: logs::path_of(&claim.name)?,
         symbols,
     })
+}
+
+/// Refuses a port that somebody else listens on: QEMU's own words for it name neither the port's
+/// user nor the mend.
+fn check_port(port: u16) -> Result<()> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::Failed(format!(
+            "port {port} of this host cannot be published: {e}; choose another one, or look for \
+             who has it with `ss -ltnp`"
+        ))),
+    }
 }
 
 /// The symbol index that `uio build` put beside an image.
