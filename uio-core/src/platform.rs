@@ -24,7 +24,9 @@ pub trait Platform: Sync + 'static {
     /// Calls `each` with every task; stops when it returns false.
     fn tasks(&self, each: &mut dyn FnMut(&Task<'_>) -> bool);
 
-    /// The guest's memory; [`Memory::programs`] is left 0 and filled in by the overlay.
+    /// The guest's memory; [`Memory::programs`] is left 0 and filled in by the overlay, which adds
+    /// what it holds itself to [`Memory::overlay`] (stacks and devices' memory are the kernel's to
+    /// count).
     fn memory(&self) -> Memory;
 
     /// Calls `each` with the lines of the kernel's log from line number `from` on that the ring
@@ -41,7 +43,9 @@ pub trait Platform: Sync + 'static {
     fn signal(&self, signal: i32) -> bool;
 
     /// Starts a task that calls the engine's worker entry with `worker`; false when the
-    /// kernel cannot. Workers run below the overlay task and above the application.
+    /// kernel cannot. Workers run below the overlay task and above the application. A number is
+    /// used again as soon as its last task has nothing more to do with the engine, so that task
+    /// may still be about to end.
     fn spawn_worker(&self, worker: usize) -> bool;
 
     /// Identifier of the calling task.

@@ -99,6 +99,7 @@ impl<'a> Context<'a> {
 
     /// The argument of that index; 0 is the command's name.
     #[must_use]
+    #[inline(never)]
     pub fn arg(&self, index: usize) -> Option<&'a [u8]> {
         self.argv.get(index)
     }

@@ -9,10 +9,10 @@
 //! programs      0 B
 //! ```
 
-use uio_console::record::{Memory, Record};
+use uio_console::record::Record;
 
 use crate::command::{Command, Context, Kind, Outcome};
-use crate::engine::locked;
+use crate::engine::{Receiver, State, locked};
 
 pub(super) static COMMAND: Command = Command {
     name: "free",
@@ -22,10 +22,12 @@ pub(super) static COMMAND: Command = Command {
 
 fn run(cx: &mut Context<'_>) -> Outcome {
     cx.no_operands()?;
-    let memory = Memory {
-        programs: locked(cx.core(), |state| state.programs.bytes()) as u64,
-        ..cx.system().memory()
-    };
+    let (programs, allocated) = locked(cx.core(), |state| {
+        (state.programs.bytes(), state.allocated())
+    });
+    let mut memory = cx.system().memory();
+    memory.programs = programs as u64;
+    memory.overlay += (size_of::<State>() + size_of::<Receiver>() + allocated) as u64;
     cx.record(&Record::Memory(memory))?;
     Ok(0)
 }

@@ -17,7 +17,7 @@ const ESRCH: i32 = 3;
 /// Signals by number, from 1 on, as Linux numbers them on most machines (signal(7)).
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM \
                        STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO \
-                       PWR SYS";
+                       PWR SYS\n";
 /// Number of the last signal.
 const LAST: u64 = 31;
 
@@ -42,7 +42,6 @@ fn run(cx: &mut Context<'_>) -> Outcome {
     match target {
         b"-l" => {
             cx.stdout(SIGNALS.as_bytes())?;
-            cx.stdout(b"\n")?;
             Ok(0)
         }
         [b'%', job @ ..] => kill_job(cx, job, index),
@@ -88,7 +87,8 @@ fn signal(text: &[u8]) -> Option<i32> {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case(b"SIG") => rest,
         _ => name,
     };
-    let mut names = SIGNALS.as_bytes().split(|&byte| byte == b' ');
-    let at = names.position(|known| known.eq_ignore_ascii_case(name))?;
+    let mut names = SIGNALS.as_bytes().split(|&byte| byte <= b' ');
+    // The closing line feed leaves an empty name behind.
+    let at = names.position(|known| !known.is_empty() && known.eq_ignore_ascii_case(name))?;
     i32::try_from(at + 1).ok()
 }

@@ -412,9 +412,9 @@ impl State {
         self.worker(index).phase
     }
 
-    /// Worker `index` has ended its request: gives it the next, parks it or lets it end. Returns
-    /// its buffer to be dropped without the lock when it was a large one or the worker ends.
-    pub(crate) fn finished(&mut self, index: usize) -> Vec<u8> {
+    /// Worker `index` has ended its request: gives it the next, parks it or lets it end. Also
+    /// returns its buffer to be dropped without the lock when it is a large one or the worker ends.
+    pub(crate) fn finished(&mut self, index: usize) -> (Phase, Vec<u8>) {
         let taken = self.taken;
         let queued = self
             .slots
@@ -437,20 +437,22 @@ impl State {
         };
         let worker = self.worker(index);
         worker.phase = phase;
-        match phase == Phase::Absent || worker.buffer.len() > super::output::SMALL {
-            true => core::mem::take(&mut worker.buffer),
-            false => Vec::new(),
+        let large = worker.buffer.len() > super::output::SMALL;
+        match large || phase == Phase::Absent {
+            true => (phase, core::mem::take(&mut worker.buffer)),
+            false => (phase, Vec::new()),
         }
     }
 
-    /// Lets worker `index` end if it is parked; returns its buffer to be dropped without the lock.
-    pub(crate) fn retire(&mut self, index: usize) -> Vec<u8> {
+    /// What worker `index`, which was parked, is to do: end, if it was `long` and it still is. Also
+    /// its buffer, if it ends, to be dropped without the lock.
+    pub(crate) fn rested(&mut self, index: usize, long: bool) -> (Phase, Vec<u8>) {
         let worker = self.worker(index);
-        if worker.phase != Phase::Parked {
-            return Vec::new();
+        if worker.phase != Phase::Parked || !long {
+            return (worker.phase, Vec::new());
         }
         worker.phase = Phase::Absent;
-        core::mem::take(&mut worker.buffer)
+        (Phase::Absent, core::mem::take(&mut worker.buffer))
     }
 
     /// The slot of the request that worker `index` runs.
@@ -478,6 +480,14 @@ impl State {
     /// Gives a buffer back to worker `index`; leaves what it had, to be dropped without the lock.
     pub(crate) fn swap_buffer(&mut self, index: usize, buffer: &mut Vec<u8>) {
         core::mem::swap(&mut self.worker(index).buffer, buffer);
+    }
+
+    /// Bytes that were allocated for requests and workers.
+    pub(crate) fn allocated(&self) -> usize {
+        let slots = self.slots.iter();
+        let slots = slots.map(|slot| slot.argv.capacity() + slot.stdin.ring.capacity());
+        let workers = self.workers.iter().map(|worker| worker.buffer.capacity());
+        slots.chain(workers).sum()
     }
 
     // --- sending ---

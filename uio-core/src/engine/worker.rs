@@ -18,26 +18,29 @@ pub(crate) fn run(core: &dyn Core, worker: usize) {
     if worker > WORKERS {
         return;
     }
+    let mut phase = locked(core, |state| state.phase(worker));
     let mut parked_us = 0;
     loop {
-        match locked(core, |state| state.phase(worker)) {
+        let buffer;
+        match phase {
             Phase::Working(_) => {
                 run_request(core, worker);
-                // Dropped here, without the lock.
-                let _buffer = locked(core, |state| state.finished(worker));
+                (phase, buffer) = locked(core, |state| state.finished(worker));
                 parked_us = core.system().since_boot_us();
             }
             Phase::Parked => {
                 let idle_us = core.system().since_boot_us().saturating_sub(parked_us);
                 let left_ms = super::PARKED_MS.saturating_sub(idle_us / 1000);
-                if left_ms == 0 {
-                    let _buffer = locked(core, |state| state.retire(worker));
-                } else {
+                if left_ms != 0 {
                     core.system().wait(Event(worker as u8), Some(left_ms));
                 }
+                (phase, buffer) = locked(core, |state| state.rested(worker, left_ms == 0));
             }
+            // The state is not looked at any more: there may be a new worker of this number.
             Phase::Absent | Phase::Ending => return,
         }
+        // Without the lock.
+        drop(buffer);
     }
 }
 

@@ -41,6 +41,7 @@ pub struct FakePlatform {
     pub waits: AtomicU32,
     start: Instant,
     skipped_us: AtomicU64,
+    clocks: AtomicU32,
     events: [(Mutex<bool>, Condvar); EVENTS],
     entry: OnceLock<Entry>,
 }
@@ -74,6 +75,7 @@ impl FakePlatform {
             waits: AtomicU32::new(0),
             start: Instant::now(),
             skipped_us: AtomicU64::new(0),
+            clocks: AtomicU32::new(0),
             events: [const { (Mutex::new(false), Condvar::new()) }; EVENTS],
             entry: OnceLock::new(),
         }
@@ -107,6 +109,10 @@ impl Platform for FakePlatform {
     }
 
     fn since_boot_us(&self) -> u64 {
+        // Now and then other tasks come in here.
+        if self.clocks.fetch_add(1, SeqCst) % 5 == 4 {
+            thread::sleep(Duration::from_micros(200));
+        }
         self.start.elapsed().as_micros() as u64 + self.skipped_us.load(SeqCst)
     }
 

@@ -354,3 +354,17 @@ fn workers_end_when_nobody_talks_for_long() {
     .expect("it ends");
     assert_eq!(host.run(&["help"]).status, Some(0));
 }
+
+/// A worker that is about to end while its number is given to a new one must not run its request.
+#[test]
+fn workers_that_come_and_go_run_each_request_once() {
+    let mut host = Host::connected();
+    let commands = crate::commands::NAMES.split(' ').count();
+    for _ in 0..2000 {
+        let ids: Vec<u32> = (0..5).map(|_| host.start(8192, &["help"])).collect();
+        for id in ids {
+            let answer = host.exit(id).unwrap();
+            assert_eq!((answer.status, answer.records.len()), (Some(0), commands));
+        }
+    }
+}
