@@ -15,7 +15,12 @@ use super::{index, names};
 const BUILD_ID: [u8; 20] = *b"0123456789abcdefghij";
 
 fn raw(name: &str, address: u32, size: u32, flags: u8) -> Raw {
-    Raw { name: name.into(), address, size, flags }
+    Raw {
+        name: name.into(),
+        address,
+        size,
+        flags,
+    }
 }
 
 /// So many symbols of 16 bytes each, 32 bytes apart from 0x1000 on; every tenth is mangled Rust.
@@ -30,7 +35,10 @@ fn image(count: u32) -> Image {
         };
         raw(&name, 0x1000 + number * 32, 16, FUNCTION | GLOBAL)
     };
-    Image { build_id: BUILD_ID.to_vec(), symbols: (0..count).map(symbol).collect() }
+    Image {
+        build_id: BUILD_ID.to_vec(),
+        symbols: (0..count).map(symbol).collect(),
+    }
 }
 
 /// A file in memory that counts reads, and gives at most so many bytes at once.
@@ -43,7 +51,10 @@ struct Counted {
 impl File for Counted {
     fn read_at(&mut self, offset: u64, out: &mut [u8]) -> Result<usize, files::Error> {
         self.reads.fetch_add(1, Relaxed);
-        let rest = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..)).unwrap_or(&[]);
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| self.bytes.get(offset..))
+            .unwrap_or(&[]);
         let count = rest.len().min(out.len()).min(self.most);
         out[..count].copy_from_slice(&rest[..count]);
         Ok(count)
@@ -68,7 +79,14 @@ fn open(bytes: &[u8]) -> Result<Box<Index>, Error> {
 
 fn open_as(bytes: &[u8], build_id: &[u8], most: usize) -> Result<Box<Index>, Error> {
     let reads = Arc::default();
-    Index::open(Box::new(Counted { bytes: bytes.into(), most, reads }), build_id)
+    Index::open(
+        Box::new(Counted {
+            bytes: bytes.into(),
+            most,
+            reads,
+        }),
+        build_id,
+    )
 }
 
 #[test]
@@ -80,22 +98,38 @@ fn every_name_and_address_is_found_in_few_reads() {
         assert_eq!(summary.bytes, bytes.len() as u64);
         let mut index = open(&bytes).unwrap();
         assert_eq!(index.reads(), 1);
-        for (number, symbol) in image.symbols.iter().enumerate().step_by(1 + count as usize / 3000) {
+        for (number, symbol) in image
+            .symbols
+            .iter()
+            .enumerate()
+            .step_by(1 + count as usize / 3000)
+        {
             let before = index.reads();
             assert_eq!(index.lookup(&symbol.name).unwrap(), Some(symbol.address));
             assert!(index.reads() - before <= 1, "name to address");
             let before = index.reads();
             let found = index.symbol(&symbol.name).unwrap().unwrap();
-            assert_eq!((found.name, found.address, found.size), (&*symbol.name, symbol.address, 16));
+            assert_eq!(
+                (found.name, found.address, found.size),
+                (&*symbol.name, symbol.address, 16)
+            );
             assert!(index.reads() - before <= 2, "name to symbol");
             for offset in [0, 1, 15] {
                 let before = index.reads();
                 let found = index.at(symbol.address + offset).unwrap();
-                assert_eq!(found.map(|found| found.address), Some(symbol.address), "{number} + {offset}");
+                assert_eq!(
+                    found.map(|found| found.address),
+                    Some(symbol.address),
+                    "{number} + {offset}"
+                );
                 assert!(index.reads() - before <= 3, "address to symbol");
             }
             for offset in [16, 31] {
-                assert_eq!(index.at(symbol.address + offset).unwrap(), None, "{number} + {offset}");
+                assert_eq!(
+                    index.at(symbol.address + offset).unwrap(),
+                    None,
+                    "{number} + {offset}"
+                );
             }
         }
         for unknown in ["", "symbol_", "symbol_0", "Symbol_1", "symbol_100001", "\0"] {
@@ -125,7 +159,10 @@ fn what_was_resolved_is_not_read_again() {
 fn short_reads_are_put_together() {
     let (bytes, _) = pack(&image(300));
     let mut index = open_as(&bytes, &BUILD_ID, 7).unwrap();
-    assert_eq!(index.lookup(b"symbol_299").unwrap(), Some(0x1000 + 299 * 32));
+    assert_eq!(
+        index.lookup(b"symbol_299").unwrap(),
+        Some(0x1000 + 299 * 32)
+    );
 }
 
 #[test]
@@ -135,13 +172,27 @@ fn rust_paths_are_names_without_their_hash() {
         raw("_RNvCs1234_7mycrate3foo", 0x20, 8, FUNCTION),
         raw("plain", 0x30, 8, GLOBAL),
     ];
-    let (bytes, summary) = pack(&Image { build_id: BUILD_ID.to_vec(), symbols });
+    let (bytes, summary) = pack(&Image {
+        build_id: BUILD_ID.to_vec(),
+        symbols,
+    });
     assert_eq!(summary.names, 5);
     let mut index = open(&bytes).unwrap();
-    for (name, address) in [("web::respond", 0x10), ("mycrate::foo", 0x20), ("plain", 0x30)] {
-        assert_eq!(index.lookup(name.as_bytes()).unwrap(), Some(address), "{name}");
+    for (name, address) in [
+        ("web::respond", 0x10),
+        ("mycrate::foo", 0x20),
+        ("plain", 0x30),
+    ] {
+        assert_eq!(
+            index.lookup(name.as_bytes()).unwrap(),
+            Some(address),
+            "{name}"
+        );
     }
-    assert_eq!(index.symbol(b"web::respond").unwrap().unwrap().name, b"_ZN3web7respond17h0123456789abcdefE");
+    assert_eq!(
+        index.symbol(b"web::respond").unwrap().unwrap().name,
+        b"_ZN3web7respond17h0123456789abcdefE"
+    );
 }
 
 #[test]
@@ -155,14 +206,23 @@ fn the_application_comes_before_the_kernel_and_ambiguity_is_no_answer() {
         raw("global", 0x60, 8, FUNCTION | GLOBAL),
         raw("global", 0x70, 8, FUNCTION),
         raw("_ZN4core3fmt5write17h0000000000000001E", 0x80, 8, FUNCTION),
-        raw("_ZN4core3fmt5write17h0000000000000002E", 0x90, 8, FUNCTION | GLOBAL | KERNEL),
+        raw(
+            "_ZN4core3fmt5write17h0000000000000002E",
+            0x90,
+            8,
+            FUNCTION | GLOBAL | KERNEL,
+        ),
         raw("_ZN3vec4push17h0000000000000003E", 0xa0, 8, FUNCTION),
         raw("_ZN3vec4push17h0000000000000004E", 0xb0, 8, FUNCTION),
         raw("alias", 0xc0, 8, FUNCTION),
         raw("alias", 0xc0, 0, FUNCTION),
     ];
     let names = names::resolve(&symbols);
-    let means = |name: &str| names.get(name.as_bytes()).map(|&symbol| symbols[symbol].address);
+    let means = |name: &str| {
+        names
+            .get(name.as_bytes())
+            .map(|&symbol| symbols[symbol].address)
+    };
     for (name, address) in [
         ("both", Some(0x10)),
         ("hermit.both", Some(0x20)),
@@ -184,10 +244,22 @@ fn the_application_comes_before_the_kernel_and_ambiguity_is_no_answer() {
 
 #[test]
 fn symbols_without_a_size_reach_to_the_next_one() {
-    let symbols = vec![raw("start", 0x100, 0, GLOBAL), raw("next", 0x200, 16, GLOBAL), raw("end", 0x300, 0, GLOBAL)];
-    let (bytes, _) = pack(&Image { build_id: BUILD_ID.to_vec(), symbols });
+    let symbols = vec![
+        raw("start", 0x100, 0, GLOBAL),
+        raw("next", 0x200, 16, GLOBAL),
+        raw("end", 0x300, 0, GLOBAL),
+    ];
+    let (bytes, _) = pack(&Image {
+        build_id: BUILD_ID.to_vec(),
+        symbols,
+    });
     let mut index = open(&bytes).unwrap();
-    let mut name = |address| index.at(address).unwrap().map(|symbol| symbol.name.to_vec());
+    let mut name = |address| {
+        index
+            .at(address)
+            .unwrap()
+            .map(|symbol| symbol.name.to_vec())
+    };
     assert_eq!(name(0xff), None);
     assert_eq!(name(0x1ff), Some(b"start".to_vec()));
     assert_eq!(name(0x20f), Some(b"next".to_vec()));
@@ -198,7 +270,10 @@ fn symbols_without_a_size_reach_to_the_next_one() {
 #[test]
 fn long_names_are_found_and_shown_cut() {
     let name = "x".repeat(5000);
-    let (bytes, _) = pack(&Image { build_id: BUILD_ID.to_vec(), symbols: vec![raw(&name, 0x10, 8, GLOBAL)] });
+    let (bytes, _) = pack(&Image {
+        build_id: BUILD_ID.to_vec(),
+        symbols: vec![raw(&name, 0x10, 8, GLOBAL)],
+    });
     let mut index = open(&bytes).unwrap();
     let found = index.symbol(name.as_bytes()).unwrap().unwrap();
     assert_eq!((found.address, found.name.len()), (0x10, format::MAX_NAME));
@@ -207,8 +282,15 @@ fn long_names_are_found_and_shown_cut() {
 #[test]
 fn an_index_of_another_build_is_refused() {
     let (bytes, _) = pack(&image(3));
-    for other in [&b"0123456789abcdefghik"[..], b"", b"0123", b"0123456789abcdefghijk"] {
-        let Err(Error::OtherBuild(found)) = open_as(&bytes, other, usize::MAX) else { panic!("{other:?}") };
+    for other in [
+        &b"0123456789abcdefghik"[..],
+        b"",
+        b"0123",
+        b"0123456789abcdefghijk",
+    ] {
+        let Err(Error::OtherBuild(found)) = open_as(&bytes, other, usize::MAX) else {
+            panic!("{other:?}")
+        };
         assert_eq!(found.as_bytes(), BUILD_ID);
     }
 }
@@ -305,7 +387,10 @@ fn header_says_what_is_wrong_with_it() {
         bytes[at] = byte;
         open(&bytes).err()
     };
-    assert_eq!(with(header::MAGIC, b'x'), Some(Error::Damaged(Part::Header)));
+    assert_eq!(
+        with(header::MAGIC, b'x'),
+        Some(Error::Damaged(Part::Header))
+    );
     assert_eq!(with(header::VERSION, 9), Some(Error::Damaged(Part::Header)));
     assert_eq!(with(header::BLOCK, 9), Some(Error::Damaged(Part::Header)));
     assert_eq!(with(header::SEED, 9), Some(Error::Damaged(Part::Checksum)));
@@ -318,7 +403,10 @@ fn near_names_are_offered() {
         raw("_ZN3web7respond17h0123456789abcdefE", 0x20, 8, FUNCTION),
         raw("unrelated", 0x30, 8, GLOBAL),
     ];
-    let (bytes, _) = pack(&Image { build_id: BUILD_ID.to_vec(), symbols });
+    let (bytes, _) = pack(&Image {
+        build_id: BUILD_ID.to_vec(),
+        symbols,
+    });
     let index = index::Index::from_bytes(bytes).unwrap();
     assert_eq!(index.near("request_total", 3), ["requests_total"]);
     assert_eq!(index.near("web::respnod", 3), ["web::respond"]);
@@ -344,14 +432,37 @@ fn this_very_test_has_an_index() {
     let mut index = super::Index::open(&out).unwrap();
     assert_eq!(index.build_id(), summary.build_id);
     assert_eq!(index.iter().len(), summary.symbols);
-    let found = index.lookup("uio_build::symbols::pack::pack").unwrap().unwrap();
-    assert!(found.function && !found.kernel && found.name.contains("4pack4pack"), "{found:?}");
-    assert_eq!(index.at(found.address + found.size - 1).unwrap().unwrap().address, found.address);
+    let found = index
+        .lookup("uio_build::symbols::pack::pack")
+        .unwrap()
+        .unwrap();
+    assert!(
+        found.function && !found.kernel && found.name.contains("4pack4pack"),
+        "{found:?}"
+    );
+    assert_eq!(
+        index
+            .at(found.address + found.size - 1)
+            .unwrap()
+            .unwrap()
+            .address,
+        found.address
+    );
     // As often as not the image is written again while a guest has the old index open.
     assert_eq!(super::write(&program, &out).unwrap(), summary);
-    assert_eq!(std::fs::read_dir(out.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+    assert_eq!(
+        std::fs::read_dir(out.parent().unwrap()).unwrap().count(),
+        1,
+        "nothing is left behind"
+    );
     std::fs::write(&out, b"uIO-syms").unwrap();
-    assert!(super::Index::open(&out).err().unwrap().to_string().contains("cut short"));
+    assert!(
+        super::Index::open(&out)
+            .err()
+            .unwrap()
+            .to_string()
+            .contains("cut short")
+    );
     std::fs::remove_dir_all(directory).unwrap();
 }
 

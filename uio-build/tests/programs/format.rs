@@ -29,7 +29,13 @@ fn formatted_output_is_that_of_the_c_library() {
         for level in ["-O0", "-O2"] {
             let out = room.0.join("checker");
             let output = Command::new(compiler)
-                .args([level, "-std=gnu11", "-w", "-fsanitize=undefined", "-fno-sanitize-recover=all"])
+                .args([
+                    level,
+                    "-std=gnu11",
+                    "-w",
+                    "-fsanitize=undefined",
+                    "-fno-sanitize-recover=all",
+                ])
                 .arg(include())
                 .arg(&source)
                 .arg("-o")
@@ -44,7 +50,11 @@ fn formatted_output_is_that_of_the_c_library() {
             assert!(output.status.success(), "{compiler}: {words}");
             let output = Command::new(&out).output().unwrap();
             let words = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success(), "{compiler} {level}: {words}{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{compiler} {level}: {words}{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
     }
 }
@@ -72,7 +82,17 @@ fn the_header_is_clean_under_strict_compilers() {
             let source = room.write("source", text);
             let output = Command::new(compiler)
                 .args([standard, "-x", language, "-O2", "-ffreestanding"])
-                .args(["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror", "-c", "-o", "/dev/null"])
+                .args([
+                    "-Wall",
+                    "-Wextra",
+                    "-Wpedantic",
+                    "-Wconversion",
+                    "-Wshadow",
+                    "-Werror",
+                    "-c",
+                    "-o",
+                    "/dev/null",
+                ])
                 .arg(include())
                 .arg(&source)
                 .output()

@@ -31,7 +31,8 @@ impl Room {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, SeqCst);
-        let path = std::env::temp_dir().join(format!("uio-programs-{}-{number}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("uio-programs-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -74,14 +75,33 @@ pub fn image() -> &'static (Vec<u8>, Vec<u8>) {
 pub fn make_image(build_id: &str) -> (Vec<u8>, Vec<u8>) {
     let room = Room::new();
     let source = room.write("image.c", IMAGE);
-    let (elf, flat, index) = (room.0.join("image"), room.0.join("flat"), room.0.join(".uio/symbols"));
+    let (elf, flat, index) = (
+        room.0.join("image"),
+        room.0.join("flat"),
+        room.0.join(".uio/symbols"),
+    );
     run(Command::new("gcc")
-        .args(["-O1", "-fPIE", "-pie", "-nostdlib", "-fcf-protection=none", "-Wl,-z,noseparate-code"])
+        .args([
+            "-O1",
+            "-fPIE",
+            "-pie",
+            "-nostdlib",
+            "-fcf-protection=none",
+            "-Wl,-z,noseparate-code",
+        ])
         .arg(format!("-Wl,--build-id={build_id}"))
         .arg(source)
         .arg("-o")
         .arg(&elf));
-    run(Command::new("objcopy").args(["-O", "binary", "--set-section-flags", ".bss=alloc,load,contents"]).arg(&elf).arg(&flat));
+    run(Command::new("objcopy")
+        .args([
+            "-O",
+            "binary",
+            "--set-section-flags",
+            ".bss=alloc,load,contents",
+        ])
+        .arg(&elf)
+        .arg(&flat));
     symbols::write(&elf, &index).unwrap();
     // The first section of the flat file is not at 0: the headers before it are not part of it.
     let mut memory = vec![0; first_address(&elf)];
@@ -96,13 +116,20 @@ fn first_address(elf: &Path) -> usize {
     let header = object::elf::FileHeader64::<object::Endianness>::parse(&*data).unwrap();
     let endian = header.endian().unwrap();
     let sections = header.sections(endian, &*data).unwrap();
-    let addresses = sections.iter().map(|section| section.sh_addr(endian)).filter(|&address| address != 0);
+    let addresses = sections
+        .iter()
+        .map(|section| section.sh_addr(endian))
+        .filter(|&address| address != 0);
     addresses.min().unwrap() as usize
 }
 
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// A guest.

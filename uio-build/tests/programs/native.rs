@@ -14,7 +14,14 @@ use uio_core::fake::FakePlatform;
 use uio_core::isolation::{End, Entry, Isolation, Region};
 
 unsafe extern "C" {
-    fn mmap(at: *mut c_void, len: usize, protection: c_int, flags: c_int, fd: c_int, offset: c_long) -> *mut c_void;
+    fn mmap(
+        at: *mut c_void,
+        len: usize,
+        protection: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: c_long,
+    ) -> *mut c_void;
     fn mprotect(at: *mut c_void, len: usize, protection: c_int) -> c_int;
     fn munmap(at: *mut c_void, len: usize) -> c_int;
     fn memcpy();
@@ -41,7 +48,16 @@ pub fn map_image(base: u64, image: &[u8]) -> bool {
     *DONE.lock().unwrap().get_or_insert_with(|| {
         let len = image.len().next_multiple_of(4096) + 65536;
         // SAFETY: the flags forbid to replace a mapping that is there.
-        let at = unsafe { mmap(base as *mut c_void, len, READ | WRITE | EXECUTE, PRIVATE | THERE, -1, 0) };
+        let at = unsafe {
+            mmap(
+                base as *mut c_void,
+                len,
+                READ | WRITE | EXECUTE,
+                PRIVATE | THERE,
+                -1,
+                0,
+            )
+        };
         if at as u64 != base {
             return false;
         }
@@ -81,7 +97,9 @@ impl Region for Mapped {
     fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: that part of the mapping is writable, and `self` is borrowed for as long as the slice lives. A
         // program that writes there runs only while nobody has this slice.
-        unsafe { std::slice::from_raw_parts_mut((self.at + self.data) as *mut u8, self.len - self.data) }
+        unsafe {
+            std::slice::from_raw_parts_mut((self.at + self.data) as *mut u8, self.len - self.data)
+        }
     }
 
     fn seal(&mut self, text: Range<usize>, constants: Range<usize>) {
@@ -89,7 +107,13 @@ impl Region for Mapped {
         for (range, protection) in [(text, READ | EXECUTE), (constants, READ)] {
             if !range.is_empty() {
                 // SAFETY: whole pages of this mapping, and no slice of it lives.
-                let result = unsafe { mprotect((self.at + range.start) as *mut c_void, range.len(), protection) };
+                let result = unsafe {
+                    mprotect(
+                        (self.at + range.start) as *mut c_void,
+                        range.len(),
+                        protection,
+                    )
+                };
                 assert_eq!(result, 0);
             }
         }
@@ -150,7 +174,10 @@ extern "C" fn uio_sleep_ms(ms: c_ulong) -> c_long {
 
 impl Native {
     pub fn new() -> &'static Self {
-        Box::leak(Box::new(Self { engine: Mutex::new(None), regions: Box::leak(Box::default()) }))
+        Box::leak(Box::new(Self {
+            engine: Mutex::new(None),
+            regions: Box::leak(Box::default()),
+        }))
     }
 
     pub fn set_engine(&self, engine: &'static Engine<FakePlatform>) {
@@ -165,12 +192,26 @@ impl Isolation for Native {
 
     fn allocate(&self, bytes: usize) -> Option<Box<dyn Region>> {
         // SAFETY: a new anonymous mapping touches nothing that is there.
-        let at = unsafe { mmap(std::ptr::null_mut(), bytes, READ | WRITE, PRIVATE | LOW, -1, 0) };
+        let at = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                bytes,
+                READ | WRITE,
+                PRIVATE | LOW,
+                -1,
+                0,
+            )
+        };
         if at as isize == -1 {
             return None;
         }
         self.regions.fetch_add(1, SeqCst);
-        Some(Box::new(Mapped { at: at as usize, len: bytes, data: 0, regions: self.regions }))
+        Some(Box::new(Mapped {
+            at: at as usize,
+            len: bytes,
+            data: 0,
+            regions: self.regions,
+        }))
     }
 
     fn interface(&self, name: &[u8]) -> Option<u64> {
@@ -197,19 +238,33 @@ impl Isolation for Native {
         // SAFETY: isolations of these tests are leaked.
         let native: &'static Self = unsafe { &*std::ptr::from_ref(self) };
         let (end, ended) = channel();
-        let (main, init, fini, argv) = (program.main, program.init.to_vec(), program.fini.to_vec(), argv.to_vec());
+        let (main, init, fini, argv) = (
+            program.main,
+            program.init.to_vec(),
+            program.fini.to_vec(),
+            argv.to_vec(),
+        );
         std::thread::spawn(move || {
-            RUNNING.set(Some(Running { native, worker, end: end.clone() }));
+            RUNNING.set(Some(Running {
+                native,
+                worker,
+                end: end.clone(),
+            }));
             // SAFETY: the linker checked that these are addresses of the program's code, whose memory lives until
             // the end was sent.
             let call = |function: &u64| unsafe { std::mem::transmute::<usize, Function>(*function as usize) }();
             init.iter().for_each(call);
-            let mut pointers: Vec<*const c_char> =
-                argv.split_inclusive(|&byte| byte == 0).map(|arg| arg.as_ptr().cast()).collect();
+            let mut pointers: Vec<*const c_char> = argv
+                .split_inclusive(|&byte| byte == 0)
+                .map(|arg| arg.as_ptr().cast())
+                .collect();
             let argc = pointers.len() as c_int;
             pointers.push(std::ptr::null());
             // SAFETY: as above.
-            let status = unsafe { std::mem::transmute::<usize, Main>(main as usize) }(argc, pointers.as_ptr());
+            let status = unsafe { std::mem::transmute::<usize, Main>(main as usize) }(
+                argc,
+                pointers.as_ptr(),
+            );
             fini.iter().for_each(call);
             let _ = end.send(End::Exited(status));
         });

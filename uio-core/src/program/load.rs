@@ -81,7 +81,12 @@ pub fn open(cx: &Context<'_>, path: &[u8]) -> Result<Source, Trouble> {
 ///
 /// # Errors
 /// [`Trouble`]
-pub fn load(cx: &mut Context<'_>, arg: u8, path: &[u8], source: Source) -> Result<Box<Program>, Trouble> {
+pub fn load(
+    cx: &mut Context<'_>,
+    arg: u8,
+    path: &[u8],
+    source: Source,
+) -> Result<Box<Program>, Trouble> {
     let version = source.version;
     let bytes = if source.size > MAX_PROGRAM as u64 {
         Err(ObjectError::TooLarge {

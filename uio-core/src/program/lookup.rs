@@ -108,14 +108,21 @@ trait Tell {
 ///
 /// # Errors
 /// [`Stop`], also when the index cannot be read, which was said.
-fn ask(cx: &mut Context<'_>, lookup: &mut Lookup, question: Question<'_>, tell: &mut dyn Tell) -> Outcome {
+fn ask(
+    cx: &mut Context<'_>,
+    lookup: &mut Lookup,
+    question: Question<'_>,
+    tell: &mut dyn Tell,
+) -> Outcome {
     let image = cx.system().image();
     let mut outcome = None;
     let result = lookup.with(cx, &mut |cx, index| {
         let symbol = match question {
             Question::Name(name) => index.symbol(name)?,
             Question::Address(address) => {
-                let offset = address.checked_sub(image.base).filter(|&offset| offset < image.size);
+                let offset = address
+                    .checked_sub(image.base)
+                    .filter(|&offset| offset < image.size);
                 match offset.map(u32::try_from) {
                     Some(Ok(offset)) => index.at(offset)?,
                     _ => None,

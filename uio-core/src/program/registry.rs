@@ -87,6 +87,8 @@ pub enum Which<'a> {
 /// Which programs are in memory, and the symbol index while nobody reads it.
 pub struct Registry {
     slots: [Option<Slot>; SLOTS],
+    /// No slot from here on was ever taken.
+    high: usize,
     clock: u32,
     index: Option<Box<Index>>,
     /// The code that each worker runs.
@@ -105,6 +107,7 @@ impl Registry {
     pub const fn new() -> Self {
         Self {
             slots: [const { None }; SLOTS],
+            high: 0,
             clock: 0,
             index: None,
             texts: [const { 0..0 }; EVENTS],
@@ -115,7 +118,7 @@ impl Registry {
     #[must_use]
     #[inline(never)]
     pub fn bytes(&self) -> usize {
-        self.slots.iter().flatten().map(|slot| slot.size).sum()
+        self.taken().iter().flatten().map(|slot| slot.size).sum()
     }
 
     /// Whether there is such a program, idle or running.
@@ -143,7 +146,7 @@ impl Registry {
     /// Takes out the idle program that was not run for the longest time, to be dropped.
     pub fn evict(&mut self) -> Option<Box<Program>> {
         let mut oldest = None;
-        for (index, slot) in self.slots.iter().enumerate() {
+        for (index, slot) in self.taken().iter().enumerate() {
             if let Some(slot) = slot
                 && slot.idle.is_some()
             {
@@ -158,9 +161,15 @@ impl Registry {
     /// many programs run as may be in memory.
     pub fn add(&mut self, program: &Program) -> bool {
         self.clock = self.clock.wrapping_add(1);
-        let Some(free) = self.slots.iter_mut().find(|slot| slot.is_none()) else {
+        let Some((index, free)) = self
+            .slots
+            .iter_mut()
+            .enumerate()
+            .find(|(_, slot)| slot.is_none())
+        else {
             return false;
         };
+        self.high = self.high.max(index + 1);
         *free = Some(Slot {
             path: Arc::clone(&program.path),
             version: program.version,
@@ -232,10 +241,15 @@ impl Registry {
         self.index.replace(index)
     }
 
+    /// The slots that may be taken.
+    fn taken(&self) -> &[Option<Slot>] {
+        self.slots.get(..self.high).unwrap_or_default()
+    }
+
     /// The first such program that is idle, or that is running.
     #[inline(never)]
     fn find(&self, which: Which<'_>, idle: bool) -> Option<usize> {
-        self.slots.iter().position(|slot| {
+        self.taken().iter().position(|slot| {
             let Some(slot) = slot else {
                 return false;
             };
@@ -252,8 +266,10 @@ impl Registry {
     /// The slot of the running program at this address.
     #[inline(never)]
     fn running(&mut self, base: u64) -> Option<&mut Option<Slot>> {
-        self.slots
-            .iter_mut()
-            .find(|slot| slot.as_ref().is_some_and(|slot| slot.idle.is_none() && slot.base == base))
+        let taken = self.slots.get_mut(..self.high).unwrap_or_default();
+        taken.iter_mut().find(|slot| {
+            slot.as_ref()
+                .is_some_and(|slot| slot.idle.is_none() && slot.base == base)
+        })
     }
 }

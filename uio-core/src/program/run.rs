@@ -84,7 +84,9 @@ fn find(cx: &mut Context<'_>) -> Result<(Box<Program>, bool), Trouble> {
     let path = absolute(cx.files(), cx.arg(1).unwrap_or_default())?;
     if locked(core, |state| state.programs.has(Which::File(&path), true)) {
         let version = Version::from(&cx.files().stat(&path)?);
-        let program = locked(core, |state| state.programs.take(Which::Same(&path, version)));
+        let program = locked(core, |state| {
+            state.programs.take(Which::Same(&path, version))
+        });
         if let Some(program) = program.and_then(|program| renewed(core, program)) {
             return Ok((program, true));
         }

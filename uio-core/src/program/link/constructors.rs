@@ -27,12 +27,20 @@ pub fn find(image: &Image<'_, '_, '_>, destructors: bool) -> Result<Vec<u64>, Re
         done = Some(array);
         let (_, index) = array;
         let place = image.layout.place_of(index).unwrap_or(0);
-        let size = image.object.sections.get(index).map_or(0, |section| section.sh_size.get(LE)) as usize;
+        let size = image
+            .object
+            .sections
+            .get(index)
+            .map_or(0, |section| section.sh_size.get(LE)) as usize;
         let entries = image.memory.get(place..place + size).unwrap_or_default();
         let (entries, rest) = entries.as_chunks::<8>();
         seen += entries.len();
         if !rest.is_empty() || seen > MOST {
-            let rule = if seen > MOST { SectionRule::Constructor } else { SectionRule::EntrySize };
+            let rule = if seen > MOST {
+                SectionRule::Constructor
+            } else {
+                SectionRule::EntrySize
+            };
             return Err(image.object.report.section(index, rule));
         }
         image.object.report.reserve(&mut functions, entries.len())?;
@@ -56,7 +64,9 @@ fn next(image: &Image<'_, '_, '_>, destructors: bool, done: Option<Array>) -> Op
     for (index, section) in image.object.sections.iter().enumerate() {
         let order = match (section.sh_type.get(LE), destructors) {
             (SHT_PREINIT_ARRAY, false) => 0,
-            (SHT_INIT_ARRAY, false) | (SHT_FINI_ARRAY, true) => priority(image.object.section_name(index)),
+            (SHT_INIT_ARRAY, false) | (SHT_FINI_ARRAY, true) => {
+                priority(image.object.section_name(index))
+            }
             _ => continue,
         };
         if section.sh_size.get(LE) == 0 || image.layout.place_of(index).is_none() {
@@ -81,7 +91,13 @@ fn priority(name: &[u8]) -> u32 {
         digits += 1;
     }
     for &byte in name.get(name.len() - digits..).unwrap_or_default() {
-        number = number.saturating_mul(10).saturating_add(u32::from(byte - b'0'));
+        number = number
+            .saturating_mul(10)
+            .saturating_add(u32::from(byte - b'0'));
     }
-    if digits == 0 { u32::MAX } else { number.saturating_add(1) }
+    if digits == 0 {
+        u32::MAX
+    } else {
+        number.saturating_add(1)
+    }
 }

@@ -3,7 +3,8 @@
 
 use object::LittleEndian as LE;
 use object::elf::{
-    self, FileHeader64, Rela64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SectionHeader64, Sym64,
+    self, FileHeader64, Rela64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SectionHeader64,
+    Sym64,
 };
 use object::pod;
 use uio_console::record::{ObjectError, SectionRule};
@@ -148,10 +149,12 @@ impl<'r, 'a> Object<'r, 'a> {
 
     fn strings_of(&self, index: usize) -> Result<&'a [u8], Refused> {
         let rule = match self.sections.get(index) {
-            Some(section) if section.sh_type.get(LE) == elf::SHT_STRTAB => match self.contents(section) {
-                Some(strings) => return Ok(strings),
-                None => SectionRule::InsideFile,
-            },
+            Some(section) if section.sh_type.get(LE) == elf::SHT_STRTAB => {
+                match self.contents(section) {
+                    Some(strings) => return Ok(strings),
+                    None => SectionRule::InsideFile,
+                }
+            }
             _ => SectionRule::Link,
         };
         Err(self.report.section(index, rule))
@@ -174,7 +177,10 @@ impl<'r, 'a> Object<'r, 'a> {
 
     /// The name of a section; empty if it has none.
     pub fn section_name(&self, index: usize) -> &'a [u8] {
-        let at = self.sections.get(index).map_or(0, |section| section.sh_name.get(LE));
+        let at = self
+            .sections
+            .get(index)
+            .map_or(0, |section| section.sh_name.get(LE));
         string(self.names, at).unwrap_or_default()
     }
 
@@ -242,7 +248,12 @@ impl<'r, 'a> Object<'r, 'a> {
 
     /// Visits a table of relocations. Gives the rule that it breaks; [`SectionRule::InsideFile`],
     /// which it keeps, if none.
-    fn visit_table(&self, index: usize, target: usize, visitor: &mut dyn Visit<'a>) -> Result<SectionRule, Refused> {
+    fn visit_table(
+        &self,
+        index: usize,
+        target: usize,
+        visitor: &mut dyn Visit<'a>,
+    ) -> Result<SectionRule, Refused> {
         let relocations: &[Relocation] = self.table(index)?;
         for relocation in relocations {
             let symbol = (relocation.r_info.get(LE) >> 32) as usize;
@@ -287,7 +298,11 @@ fn sections(bytes: &[u8]) -> Result<&[Section], ObjectError<'_>> {
     }
     let count = usize::from(header.e_shnum.get(LE));
     if count == 0 || usize::from(header.e_shentsize.get(LE)) != size_of::<Section>() {
-        let rule = if count == 0 { SectionRule::Numbering } else { SectionRule::EntrySize };
+        let rule = if count == 0 {
+            SectionRule::Numbering
+        } else {
+            SectionRule::EntrySize
+        };
         return Err(ObjectError::Section { index: 0, rule });
     }
     let from = header.e_shoff.get(LE);

@@ -24,15 +24,15 @@ pub enum Base {
     /// S + A - P, through a stub if that does not fit.
     Call,
     /// G + A.
-    Got,
+    Slot,
     /// G + GOT + A - P.
-    GotRelative,
+    SlotRelative,
     /// GOT + A - P.
-    GotBase,
+    TableRelative,
     /// S + A - GOT.
-    GotOffset,
-    /// As [`Base::GotOffset`], of a function.
-    CallOffset,
+    FromTable,
+    /// As [`Base::FromTable`], of a function.
+    CallFromTable,
     /// Z + A.
     Size,
 }

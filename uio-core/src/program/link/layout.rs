@@ -53,7 +53,11 @@ impl Cursor<'_, '_> {
 
 impl Layout {
     /// Places the sections and common symbols of an object in an image of at most `max` bytes.
-    pub fn new(object: &Object<'_, '_>, symbols: &mut Symbols, max: usize) -> Result<Self, Refused> {
+    pub fn new(
+        object: &Object<'_, '_>,
+        symbols: &mut Symbols,
+        max: usize,
+    ) -> Result<Self, Refused> {
         let mut layout = Self {
             places: Vec::new(),
             stubs: 0,
@@ -75,7 +79,8 @@ impl Layout {
         for which in [Group::Text, Group::Constants, Group::Data, Group::Zero] {
             for (section, place) in object.sections.iter().zip(&mut layout.places) {
                 if group(section) == Some(which) {
-                    *place = cursor.take(section.sh_size.get(LE), section.sh_addralign.get(LE))? as u32;
+                    *place =
+                        cursor.take(section.sh_size.get(LE), section.sh_addralign.get(LE))? as u32;
                 }
             }
             match which {
@@ -96,7 +101,9 @@ impl Layout {
             if home(symbol) == Home::Common {
                 let align = symbol.st_value.get(LE);
                 if !is_alignment(align) {
-                    return Err(object.report.section(SHN_COMMON.0.into(), SectionRule::Alignment));
+                    return Err(object
+                        .report
+                        .section(SHN_COMMON.0.into(), SectionRule::Alignment));
                 }
                 extra.value = cursor.take(symbol.st_size.get(LE), align)? as u64;
             }

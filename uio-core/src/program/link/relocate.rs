@@ -46,7 +46,10 @@ impl Image<'_, '_, '_> {
 
     /// Address of a symbol.
     pub fn address(&self, index: usize) -> Result<u64, Refused> {
-        let (Some(symbol), Some(extra)) = (self.object.symbols.get(index), self.symbols.extra.get(index)) else {
+        let (Some(symbol), Some(extra)) = (
+            self.object.symbols.get(index),
+            self.symbols.extra.get(index),
+        ) else {
             return Ok(0);
         };
         let value = symbol.st_value.get(LE);
@@ -56,7 +59,11 @@ impl Image<'_, '_, '_> {
             Home::Absolute => Ok(value),
             Home::Common => Ok(self.base + extra.value),
             Home::Section(section) => {
-                let size = self.object.sections.get(section).map_or(0, |section| section.sh_size.get(LE));
+                let size = self
+                    .object
+                    .sections
+                    .get(section)
+                    .map_or(0, |section| section.sh_size.get(LE));
                 let rule = match self.layout.place_of(section) {
                     None => SectionRule::Loaded,
                     Some(_) if value > size => SectionRule::SymbolInside,
@@ -85,11 +92,17 @@ impl Image<'_, '_, '_> {
             Base::None => (0, 0),
             Base::Absolute => (self.address(site.symbol)?, 0),
             Base::Relative | Base::Call => (self.address(site.symbol)?, place),
-            Base::Got => (slot, 0),
-            Base::GotRelative => (self.got() + slot, place),
-            Base::GotBase => (self.got(), place),
-            Base::GotOffset | Base::CallOffset => (self.address(site.symbol)?, self.got()),
-            Base::Size => (self.object.symbols.get(site.symbol).map_or(0, |symbol| symbol.st_size.get(LE)), 0),
+            Base::Slot => (slot, 0),
+            Base::SlotRelative => (self.got() + slot, place),
+            Base::TableRelative => (self.got(), place),
+            Base::FromTable | Base::CallFromTable => (self.address(site.symbol)?, self.got()),
+            Base::Size => (
+                self.object
+                    .symbols
+                    .get(site.symbol)
+                    .map_or(0, |symbol| symbol.st_size.get(LE)),
+                0,
+            ),
         };
         let addend = site.relocation.r_addend.get(LE) as u64;
         Ok(to.wrapping_sub(from).wrapping_add(addend))
@@ -135,7 +148,12 @@ impl<'a> Visit<'a> for Image<'_, '_, 'a> {
                 offset: site.offset(),
             }));
         };
-        let extra = self.symbols.extra.get(site.symbol).copied().unwrap_or(Extra::NONE);
+        let extra = self
+            .symbols
+            .extra
+            .get(site.symbol)
+            .copied()
+            .unwrap_or(Extra::NONE);
         let mut value = self.value(&site, kind.base, extra, at)?;
         if !kind.fits(value)
             && let Some(stub) = self.stub(kind, extra.slot, at)

@@ -80,7 +80,9 @@ impl Symbols {
             main: main(object)?,
             got: 0,
         };
-        object.report.reserve(&mut symbols.extra, object.symbols.len())?;
+        object
+            .report
+            .reserve(&mut symbols.extra, object.symbols.len())?;
         let mut complete = true;
         for (index, symbol) in object.symbols.iter().enumerate() {
             let mut extra = Extra::NONE;
@@ -108,7 +110,9 @@ fn main(object: &Object<'_, '_>) -> Result<usize, Refused> {
         let kind = symbol.st_info.0 & 0xf;
         if kind == STT_TLS.0 || kind == STT_GNU_IFUNC.0 {
             let symbol = object.symbol_name(index);
-            return Err(object.report.object(ObjectError::SymbolKind { symbol, kind }));
+            return Err(object
+                .report
+                .object(ObjectError::SymbolKind { symbol, kind }));
         }
         let Home::Section(section) = home(symbol) else {
             continue;
@@ -123,11 +127,17 @@ fn main(object: &Object<'_, '_>) -> Result<usize, Refused> {
             continue;
         }
         if main != 0 {
-            return Err(object.report.object(ObjectError::Duplicate { symbol: b"main" }));
+            return Err(object
+                .report
+                .object(ObjectError::Duplicate { symbol: b"main" }));
         }
         main = index;
     }
-    if main == 0 { Err(object.report.object(ObjectError::NoMain)) } else { Ok(main) }
+    if main == 0 {
+        Err(object.report.object(ObjectError::NoMain))
+    } else {
+        Ok(main)
+    }
 }
 
 /// Gives a slot in the GOT to each symbol that needs or may need one: a call to a symbol from
@@ -149,13 +159,14 @@ impl<'a> Visit<'a> for GiveSlots<'_, '_, '_, 'a> {
                 symbol: self.object.symbol_name(site.symbol),
             }));
         };
-        let (Some(symbol), Some(extra)) =
-            (self.object.symbols.get(site.symbol), self.symbols.extra.get_mut(site.symbol))
-        else {
+        let (Some(symbol), Some(extra)) = (
+            self.object.symbols.get(site.symbol),
+            self.symbols.extra.get_mut(site.symbol),
+        ) else {
             return Ok(());
         };
         let needed = match kind.base {
-            Base::Got | Base::GotRelative => true,
+            Base::Slot | Base::SlotRelative => true,
             Base::Call | Base::Relative => matches!(home(symbol), Home::Outside | Home::Absolute),
             _ => false,
         };
