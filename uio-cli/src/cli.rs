@@ -19,14 +19,18 @@ Exit codes:
   2    the command line was wrong
   3    no VM of that name runs, or none was named and not exactly one runs
   4    the VM ended, or its overlay gave no answer
+  124  the time of `uio exec --timeout` was up
   130  interrupted by Ctrl-C
-`uio exec`, and `uio run` in the foreground, end with the status of the command or application.
+`uio exec` and `uio shell` end with the status of the (last) command: 126 stands for a program that
+cannot be run, 127 for a command that the guest does not have, 128 + N for one that fault N ended.
+`uio run` in the foreground ends with 0 or 1, as the application did.
 
 Output:
   --output text   tables and sentences, for people
-  --output json   one JSON object or array on standard output; `uio run` in the foreground prints
-                  one object a line (JSON Lines); complaints are objects {\"error\": …} on standard
-                  error. Bytes of files and programs stay as they are in both.
+  --output json   one JSON object or array on standard output; `uio run` in the foreground, `uio
+                  logs` and `uio exec -- log -f` print one object a line (JSON Lines); complaints
+                  are objects {\"error\": …} on standard error. Bytes of files and programs stay as
+                  they are in both.
 
 Environment:
   UIO_LOADER        boot loader to use instead of the one that is built on demand

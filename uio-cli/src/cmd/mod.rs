@@ -34,7 +34,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Run(args) => run::run(args, format),
         Command::List => list::run(format),
-        Command::Logs(args) => logs::run(&args),
+        Command::Logs(args) => logs::run(&args, format),
         Command::Stop(args) => stop::run(&args, format),
         Command::Exec(args) => exec::run(args, format),
         Command::Shell(args) => shell::run(&args, format),
