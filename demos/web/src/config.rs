@@ -55,6 +55,9 @@ pub struct Log {
 pub struct Limits {
     /// Connections at once; more wait in the kernel. Only read at the start.
     pub connections: usize,
+    /// Connections that can wait at once on Hermit, where each place costs 128 KiB and a little time
+    /// with every packet. Only read at the start.
+    pub backlog: i32,
     /// Bytes of a request's head (431, or 414 when the first line alone is as long).
     pub header_bytes: usize,
     /// Bytes of a request's body (413).
@@ -119,6 +122,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 128,
+            backlog: 32,
             header_bytes: 8 << 10,
             body_bytes: 64 << 10,
             keep_alive_ms: 30_000,

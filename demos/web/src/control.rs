@@ -98,9 +98,10 @@ fn reload(shared: &Shared, config: &Path) {
             shared
                 .errors
                 .notice(&format!("configuration {generation} from {file}"));
-            if (site.port, site.limits.connections) != (old.port, old.limits.connections) {
+            let fixed = |site: &Site| (site.port, site.limits.connections, site.limits.backlog);
+            if fixed(&site) != fixed(&old) {
                 shared.errors.notice(
-                    "port and limits.connections are as at the start; a restart changes them",
+                    "port, limits.connections and limits.backlog only change with a restart",
                 );
             }
             shared.set_site(site);

@@ -1,14 +1,17 @@
 //! Accepting connections.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
+
+use crate::sys;
 
 /// The socket that connections come from; never blocks.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    address: SocketAddr,
+    port: u16,
+    backlog: i32,
     /// How often in a row it was ready and had nothing.
     barren: u32,
 }
@@ -17,18 +20,19 @@ pub struct Listener {
 const BROKEN: u32 = 8;
 
 impl Listener {
-    /// Listens on `port` of every address; port 0 is any free one.
+    /// Listens on `port` of every address; port 0 is any free one. On Hermit, `backlog` connections
+    /// can wait; those beyond are refused.
     ///
     /// # Errors
     ///
     /// When there is no network, or the port is taken.
-    pub fn bind(port: u16) -> io::Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        let socket = TcpListener::bind(address)?;
+    pub fn bind(port: u16, backlog: i32) -> io::Result<Self> {
+        let socket = sys::listen(port, backlog)?;
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket,
-            address,
+            port,
+            backlog,
             barren: 0,
         })
     }
@@ -36,8 +40,8 @@ impl Listener {
     /// The port; on Hermit, which does not tell it before there is a connection, the one wanted.
     #[must_use]
     pub fn port(&self) -> u16 {
-        if self.address.port() != 0 {
-            return self.address.port();
+        if self.port != 0 {
+            return self.port;
         }
         self.socket.local_addr().map_or(0, |address| address.port())
     }
@@ -85,7 +89,7 @@ impl Listener {
     pub fn had_nothing(&mut self) -> io::Result<()> {
         self.barren = self.barren.saturating_add(1);
         if cfg!(target_os = "hermit") && self.barren >= BROKEN {
-            let socket = TcpListener::bind(self.address)?;
+            let socket = sys::listen(self.port, self.backlog)?;
             socket.set_nonblocking(true)?;
             self.socket = socket;
             self.barren = 0;

@@ -139,7 +139,7 @@ impl Server {
     pub fn bind(places: &Places) -> io::Result<Self> {
         let (site, outcome) = control::first_site(&places.config);
         let origin = stats::start();
-        let listener = Listener::bind(places.port.unwrap_or(site.port))?;
+        let listener = Listener::bind(places.port.unwrap_or(site.port), site.limits.backlog)?;
         let errors = ErrorLog::open(places.logs.join("error.log"), site.log.error_bytes);
         match outcome {
             Ok(text) => errors.notice(&text),

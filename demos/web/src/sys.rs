@@ -83,6 +83,53 @@ pub(crate) fn event() -> io::Result<File> {
     Ok(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
+/// A socket that listens on `port` of every address, with room for `backlog` connections that are
+/// not accepted yet.
+///
+/// As `std` does, but for the backlog: Hermit makes a socket with 128 KiB of buffers for each place,
+/// and looks at all of them for every packet and every system call.
+#[cfg(target_os = "hermit")]
+pub(crate) fn listen(port: u16, backlog: i32) -> io::Result<std::net::TcpListener> {
+    // SAFETY: no pointers.
+    let fd = unsafe { abi::socket(abi::AF_INET, abi::SOCK_STREAM, 0) };
+    if fd < 0 {
+        return Err(error_of(fd));
+    }
+    // SAFETY: the descriptor is new, so nobody else owns it, and it is a TCP socket.
+    let listener = unsafe { std::net::TcpListener::from_raw_fd(fd) };
+    let len = size_of::<abi::sockaddr_in>();
+    let address = abi::sockaddr_in {
+        sin_len: len as u8,
+        sin_family: abi::AF_INET as abi::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: abi::in_addr { s_addr: 0 },
+        sin_zero: [0; 8],
+    };
+    // SAFETY: the address is of the length given and lives across the call.
+    let status = unsafe {
+        abi::bind(
+            fd,
+            (&raw const address).cast::<abi::sockaddr>(),
+            len as abi::socklen_t,
+        )
+    };
+    if status < 0 {
+        return Err(error_of(status));
+    }
+    // SAFETY: no pointers.
+    let status = unsafe { abi::listen(fd, backlog) };
+    if status < 0 {
+        return Err(error_of(status));
+    }
+    Ok(listener)
+}
+
+/// A socket that listens on `port` of every address; the system decides on its backlog.
+#[cfg(not(target_os = "hermit"))]
+pub(crate) fn listen(port: u16, _backlog: i32) -> io::Result<std::net::TcpListener> {
+    std::net::TcpListener::bind((std::net::Ipv4Addr::UNSPECIFIED, port))
+}
+
 /// Hermit returns the error number itself.
 #[cfg(target_os = "hermit")]
 fn error_of(status: i32) -> io::Error {
