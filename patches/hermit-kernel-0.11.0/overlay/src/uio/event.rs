@@ -2,9 +2,9 @@
 
 use hermit_sync::InterruptTicketMutex;
 
+use super::quiet;
 use crate::arch::core_local::core_scheduler;
 use crate::arch::processor::get_timer_ticks;
-use crate::scheduler::PerCoreSchedulerExt;
 use crate::scheduler::task::TaskHandle;
 
 /// Something that one task at a time waits for.
@@ -40,7 +40,7 @@ impl Event {
 			scheduler.block_current_task(until);
 			state.waiter = Some(scheduler.get_current_task_handle());
 			drop(state);
-			scheduler.reschedule();
+			quiet::reschedule();
 			state = self.state.lock();
 			state.waiter = None;
 		}
@@ -101,7 +101,7 @@ impl Semaphore {
 		};
 		scheduler.block_current_task(until);
 		drop(state);
-		scheduler.reschedule();
+		quiet::reschedule();
 
 		let mut state = self.state.lock();
 		let waiting = state.waiters.iter().position(|waiter| *waiter == task);

@@ -15,6 +15,7 @@ pub(crate) mod log;
 mod overlay;
 mod platform;
 mod program;
+pub(crate) mod quiet;
 mod signal;
 mod syscalls;
 pub(crate) mod tasks;

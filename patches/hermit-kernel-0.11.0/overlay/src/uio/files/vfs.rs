@@ -131,6 +131,10 @@ impl Vfs {
 		}
 		let mut child = String::new();
 		for entry in tree()?.readdir(path).map_err(on_path)? {
+			if entry.name.is_empty() {
+				// Left in `/` by an application that made a directory with all its parents.
+				continue;
+			}
 			child.clear();
 			if path != "/" {
 				child.push_str(path);

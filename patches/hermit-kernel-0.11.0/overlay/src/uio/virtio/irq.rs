@@ -5,10 +5,10 @@
 
 use core::arch::x86_64::__cpuid;
 
-use crate::arch::core_local::{core_scheduler, increment_irq_counter};
+use crate::arch::core_local::increment_irq_counter;
 use crate::arch::kernel::apic;
 use crate::arch::kernel::interrupts::{self, ExceptionStackFrame, IDT};
-use crate::scheduler::PerCoreSchedulerExt;
+use crate::uio::quiet;
 
 /// Interrupt vectors of the overlay. The kernel uses those from 32 on for its lines, and 112,
 /// 121, 123, 126 and 127.
@@ -33,14 +33,14 @@ extern "x86-interrupt" fn console(_: ExceptionStackFrame) {
 	increment_irq_counter(Vector::Console as u8);
 	super::console::on_interrupt();
 	apic::eoi();
-	core_scheduler().reschedule();
+	quiet::reschedule_from_interrupt();
 }
 
 extern "x86-interrupt" fn share(_: ExceptionStackFrame) {
 	increment_irq_counter(Vector::Share as u8);
 	super::share::on_interrupt();
 	apic::eoi();
-	core_scheduler().reschedule();
+	quiet::reschedule_from_interrupt();
 }
 
 /// Installs the handler of `vector`.
