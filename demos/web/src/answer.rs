@@ -16,7 +16,9 @@ use crate::target;
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// Header fields of this answer, each with its CRLF.
+    /// Header fields of the document, each with its CRLF.
+    pub document_fields: Option<Arc<str>>,
+    /// Header fields of this answer only, each with its CRLF.
     pub fields: String,
     /// The content, or what a GET would have sent.
     pub content: Content,
@@ -60,6 +62,7 @@ impl Answer {
         let reason = reason(status);
         Self {
             status,
+            document_fields: None,
             fields: String::from("Content-Type: text/plain; charset=utf-8\r\n"),
             content: Content::Made(format!("{status} {reason}\n").into_bytes()),
             head_only: false,
@@ -100,6 +103,7 @@ fn status_page(snapshot: &Snapshot) -> Answer {
             json.push(b'\n');
             Answer {
                 status: 200,
+                document_fields: None,
                 fields: String::from(
                     "Content-Type: application/json\r\nCache-Control: no-store\r\n",
                 ),
@@ -113,10 +117,7 @@ fn status_page(snapshot: &Snapshot) -> Answer {
 
 fn document_answer(request: &Request<'_>, document: &Document) -> Answer {
     let Document {
-        content_type,
-        etag,
-        body,
-        ..
+        fields, etag, body, ..
     } = document;
     if request
         .if_none_match
@@ -124,6 +125,7 @@ fn document_answer(request: &Request<'_>, document: &Document) -> Answer {
     {
         return Answer {
             status: 304,
+            document_fields: None,
             fields: format!("ETag: {etag}\r\n"),
             content: Content::None,
             head_only: false,
@@ -145,9 +147,8 @@ fn document_answer(request: &Request<'_>, document: &Document) -> Answer {
     };
     Answer {
         status,
-        fields: format!(
-            "Content-Type: {content_type}\r\nETag: {etag}\r\nAccept-Ranges: bytes\r\n{part}"
-        ),
+        document_fields: Some(Arc::clone(fields)),
+        fields: part,
         content: Content::Part(Arc::clone(body), range),
         head_only: false,
     }

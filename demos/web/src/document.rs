@@ -8,8 +8,9 @@ use crate::stats::{self, RouteCounter};
 /// A document in memory.
 #[derive(Debug)]
 pub struct Document {
-    /// What it is.
-    pub content_type: String,
+    /// The header fields of an answer with it, each with its CRLF: made once, as every allocation
+    /// costs thousands of instructions in Hermit 0.11.
+    pub fields: Arc<str>,
     /// Its entity tag, quoted.
     pub etag: String,
     /// Its content.
@@ -22,9 +23,13 @@ impl Document {
     /// The document of `body` at `path`.
     #[must_use]
     pub fn new(path: &str, content_type: Option<&str>, body: &[u8]) -> Self {
+        let content_type = content_type.unwrap_or_else(|| type_of(path));
+        let etag = etag::of(body);
+        let fields =
+            format!("Content-Type: {content_type}\r\nETag: {etag}\r\nAccept-Ranges: bytes\r\n");
         Self {
-            content_type: String::from(content_type.unwrap_or_else(|| type_of(path))),
-            etag: etag::of(body),
+            fields: Arc::from(fields),
+            etag,
             body: Arc::from(body),
             counter: stats::route(path),
         }

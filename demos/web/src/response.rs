@@ -29,6 +29,7 @@ pub struct Common<'a> {
 pub fn write(out: &mut Out, answer: Answer, common: Common<'_>, persistence: Persistence) -> u64 {
     let Answer {
         status,
+        document_fields,
         fields,
         content,
         head_only,
@@ -40,11 +41,12 @@ pub fn write(out: &mut Out, answer: Answer, common: Common<'_>, persistence: Per
     };
     let Common { date, headers } = common;
     let reason = reason(status);
+    let document_fields = document_fields.as_deref().unwrap_or_default();
     let bytes = out.bytes();
     // Writing to memory does not fail.
     let _ = write!(
         bytes,
-        "HTTP/1.1 {status} {reason}\r\nDate: {date}\r\nServer: uio-web\r\n{fields}"
+        "HTTP/1.1 {status} {reason}\r\nDate: {date}\r\nServer: uio-web\r\n{document_fields}{fields}"
     );
     if let Some(len) = content.len() {
         let _ = write!(bytes, "Content-Length: {len}\r\n");
