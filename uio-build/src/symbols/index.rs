@@ -80,7 +80,11 @@ impl Index {
     pub(super) fn from_bytes(bytes: Vec<u8>) -> std::result::Result<Self, IndexError> {
         let bytes: Arc<[u8]> = bytes.into();
         let build_id = build_id(&bytes).to_vec();
-        let reader = core_symbols::Index::open(Box::new(Memory(Arc::clone(&bytes))), &build_id)?;
+        let reader = core_symbols::Index::open(
+            Box::new(Memory(Arc::clone(&bytes))),
+            &build_id,
+            &mut core_symbols::BuildId::new(),
+        )?;
         let mut index = Self {
             bytes,
             reader,
@@ -198,7 +202,7 @@ fn describe(error: IndexError) -> String {
     use uio_console::record::Part;
     match error {
         IndexError::Missing => "there is no symbol index".into(),
-        IndexError::OtherBuild(_) => "the symbol index names no build".into(),
+        IndexError::OtherBuild => "the symbol index names no build".into(),
         IndexError::Os(errno) => format!("cannot be read: error {errno}"),
         IndexError::Damaged(part) => match part {
             Part::Header => "not a symbol index, or one of another version".into(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use uio_console::record::{Part, Stat};
 use uio_core::files::{self, File};
 use uio_core::program::symbols::format::{self, BLOCK, BODY, FUNCTION, GLOBAL, KERNEL, header};
-use uio_core::program::symbols::{Error, Index};
+use uio_core::program::symbols::{BuildId, Error, Index};
 
 use super::image::{Image, Raw};
 use super::pack::pack;
@@ -86,6 +86,7 @@ fn open_as(bytes: &[u8], build_id: &[u8], most: usize) -> Result<Box<Index>, Err
             reads,
         }),
         build_id,
+        &mut BuildId::new(),
     )
 }
 
@@ -288,9 +289,14 @@ fn an_index_of_another_build_is_refused() {
         b"0123",
         b"0123456789abcdefghijk",
     ] {
-        let Err(Error::OtherBuild(found)) = open_as(&bytes, other, usize::MAX) else {
-            panic!("{other:?}")
+        let mut found = BuildId::new();
+        let file = Counted {
+            bytes: bytes.as_slice().into(),
+            most: usize::MAX,
+            reads: Arc::default(),
         };
+        let result = Index::open(Box::new(file), other, &mut found);
+        assert_eq!(result.err(), Some(Error::OtherBuild));
         assert_eq!(found.as_bytes(), BUILD_ID);
     }
 }

@@ -6,7 +6,10 @@
 //! 0x213e40+0x12  812  function  _ZN3web7respond17h0c5d3f2a11d7be1eE
 //! ```
 
-use crate::command::{Command, Context, Kind, Outcome, number};
+use uio_console::record::UsageProblem;
+
+use crate::command::{Call, Command, Context, Kind, Outcome, Trouble, number};
+use crate::program::index_of;
 use crate::program::lookup::{self, Question};
 
 pub(super) static COMMAND: Command = Command {
@@ -16,5 +19,16 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    lookup::answer(cx, |address| number(address).map(Question::Address))
+    cx.each(b"", None, one)
+}
+
+fn one(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    match number(call.given) {
+        Some(address) => lookup::answer(cx, Question::Address(address)),
+        None => {
+            let arg = index_of(cx, call.given);
+            let status = cx.usage(arg, UsageProblem::NotANumber)?;
+            Err(Trouble::Status(status))
+        }
+    }
 }

@@ -7,7 +7,7 @@
 //! 0x213e40  812  function  _ZN3web7respond17h0c5d3f2a11d7be1eE
 //! ```
 
-use crate::command::{Command, Context, Kind, Outcome};
+use crate::command::{Call, Command, Context, Kind, Outcome, Trouble};
 use crate::program::lookup::{self, Question};
 
 pub(super) static COMMAND: Command = Command {
@@ -17,5 +17,9 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    lookup::answer(cx, |name| Some(Question::Name(name)))
+    cx.each(b"", None, one)
+}
+
+fn one(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    lookup::answer(cx, Question::Name(call.given))
 }

@@ -6,13 +6,10 @@
 
 use uio_console::record::Failure;
 
-use crate::command::{Command, Context, FAILED, Kind, Options, Outcome, absolute};
+use crate::command::{Call, Command, Context, FAILED, Kind, Outcome, Trouble, absolute};
 use crate::engine::locked;
-use crate::files::Error;
+use crate::program::index_of;
 use crate::program::registry::Which;
-
-/// Options that are taken, besides `--all`.
-const OPTIONS: &[u8] = b"";
 
 /// `ENOENT` of Linux: no such program in memory.
 const ENOENT: i32 = 2;
@@ -24,23 +21,20 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(cx: &mut Context<'_>) -> Outcome {
-    let argv = cx.argv();
-    if argv.len() == 2 && argv.get(1) == Some(b"--all") {
-        return unload(cx, Which::Any, 1);
+    if cx.argv().len() == 2 && cx.arg(1) == Some(b"--all") {
+        let done = unload(cx, Which::Any, b"--all");
+        return cx.report(done, 1, 1);
     }
-    cx.options(OPTIONS, 1, u8::MAX)?;
-    let mut status = 0;
-    for (operand, index) in Options::operands(argv, OPTIONS) {
-        status |= match absolute(cx.files(), operand) {
-            Ok(path) => unload(cx, Which::File(&path), index)?,
-            Err(error) => failed(cx, index, error)?,
-        };
-    }
-    Ok(status)
+    cx.each(b"", None, one)
 }
 
-/// Frees such programs, which argument `arg` names.
-fn unload(cx: &mut Context<'_>, which: Which<'_>, arg: u8) -> Outcome {
+fn one(cx: &mut Context<'_>, call: Call<'_>) -> Result<(), Trouble> {
+    let path = absolute(cx.files(), call.given)?;
+    unload(cx, Which::File(&path), call.given)
+}
+
+/// Frees such programs, which this operand names.
+fn unload(cx: &mut Context<'_>, which: Which<'_>, operand: &[u8]) -> Result<(), Trouble> {
     let core = cx.core();
     let mut any = matches!(which, Which::Any);
     // A program is dropped without the lock.
@@ -48,13 +42,13 @@ fn unload(cx: &mut Context<'_>, which: Which<'_>, arg: u8) -> Outcome {
         any = true;
     }
     if locked(core, |state| state.programs.has(which, false)) {
+        let arg = index_of(cx, operand);
         cx.failure(&Failure::ProgramRuns { arg })?;
-        return Ok(FAILED);
+        return Err(Trouble::Status(FAILED));
     }
-    if any { Ok(0) } else { failed(cx, arg, Error::Os(ENOENT)) }
-}
-
-fn failed(cx: &mut Context<'_>, arg: u8, error: Error) -> Outcome {
-    cx.file_failure(arg, error)?;
-    Ok(FAILED)
+    if any {
+        Ok(())
+    } else {
+        Err(Trouble::Here(ENOENT))
+    }
 }

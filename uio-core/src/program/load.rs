@@ -7,12 +7,12 @@ use alloc::vec::Vec;
 use uio_console::record::{Failure, Kind, ObjectError};
 
 use super::link::{self, Refusal, Surroundings};
-use super::lookup::{self, Lookup};
+use super::lookup::Lookup;
 use super::registry::{Program, Version};
 use super::symbols::Error;
-use crate::command::{Context, Stop};
+use crate::command::{Context, Stop, Trouble};
 use crate::engine::{Core, locked};
-use crate::files::{self, File, Open};
+use crate::files::{File, Open};
 use crate::isolation::Region;
 
 /// The most bytes that an object file, and the image made from it, may have.
@@ -23,28 +23,19 @@ pub const MAX_PROGRAMS: usize = 64 << 20;
 /// `EISDIR` of Linux.
 const EISDIR: i32 = 21;
 
-/// Why a program was not loaded.
-#[derive(Clone, Copy)]
-pub enum Trouble {
-    /// Its file.
-    File(files::Error),
-    /// Not so much memory.
-    Memory(u64),
-    /// It was said already.
-    Said,
-    /// The request ends.
-    Stop(Stop),
-}
+/// Exit status of a program that cannot be run.
+pub const NOT_RUNNABLE: i32 = 126;
 
-impl From<files::Error> for Trouble {
-    fn from(error: files::Error) -> Self {
-        Self::File(error)
-    }
-}
+/// It was said why a program is not run.
+const SAID: Trouble = Trouble::Status(NOT_RUNNABLE);
 
-impl From<Stop> for Trouble {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
+/// Says that there is no memory.
+#[cold]
+#[inline(never)]
+pub fn no_memory(cx: &mut Context<'_>, bytes: u64) -> Trouble {
+    match cx.failure(&Failure::NoMemory { bytes }) {
+        Ok(()) => SAID,
+        Err(stop) => stop.into(),
     }
 }
 
@@ -59,7 +50,7 @@ pub struct Source {
 /// Opens the file of a program.
 ///
 /// # Errors
-/// [`Trouble::File`]
+/// [`Trouble`]
 pub fn open(cx: &Context<'_>, path: &[u8]) -> Result<Source, Trouble> {
     let how = Open {
         read: true,
@@ -68,7 +59,7 @@ pub fn open(cx: &Context<'_>, path: &[u8]) -> Result<Source, Trouble> {
     let mut file = cx.files().open(path, how)?;
     let stat = file.stat()?;
     if stat.kind == Kind::Directory {
-        return Err(files::Error::Os(EISDIR).into());
+        return Err(Trouble::Here(EISDIR));
     }
     Ok(Source {
         file,
@@ -118,23 +109,23 @@ pub fn load(
             }));
         }
         Err(Refusal::Object(error)) => Failure::Object { arg, error },
-        Err(Refusal::NoMemory(bytes)) => return Err(Trouble::Memory(bytes)),
+        Err(Refusal::NoMemory(bytes)) => return Err(no_memory(cx, bytes)),
         Err(Refusal::Reported) => match stop {
             Some(stop) => return Err(stop.into()),
             None if no_index => Failure::NoSymbols,
-            None => return Err(Trouble::Said),
+            None => return Err(SAID),
         },
     };
     cx.failure(&failure)?;
-    Err(Trouble::Said)
+    Err(SAID)
 }
 
 /// Reads a file, which may have become shorter meanwhile.
-fn read(cx: &Context<'_>, mut source: Source) -> Result<Vec<u8>, Trouble> {
+fn read(cx: &mut Context<'_>, mut source: Source) -> Result<Vec<u8>, Trouble> {
     let size = source.size as usize;
     let mut bytes = Vec::new();
     if bytes.try_reserve_exact(size).is_err() {
-        return Err(Trouble::Memory(source.size));
+        return Err(no_memory(cx, source.size));
     }
     bytes.resize(size, 0);
     let mut have = 0;
@@ -200,7 +191,7 @@ impl Surroundings for Around<'_, '_> {
                 Ok(None)
             }
             Err(error) => {
-                let result = lookup::fail(self.cx, error);
+                let result = self.lookup.fail(self.cx, error);
                 self.note(result)?;
                 Err(link::Stop)
             }

@@ -5,10 +5,10 @@
 
 use alloc::boxed::Box;
 
-use uio_console::record::{Failure, Record, Symbol, UsageProblem};
+use uio_console::record::{Failure, Record, Symbol};
 
-use super::symbols::{Error, Index, format};
-use crate::command::{Context, FAILED, Options, Outcome, Stop, absolute};
+use super::symbols::{BuildId, Error, Index, format};
+use crate::command::{Context, FAILED, Stop, Trouble, absolute};
 use crate::engine::locked;
 use crate::files::Open;
 
@@ -20,6 +20,8 @@ pub struct Lookup {
     index: Option<Box<Index>>,
     /// It may be older than the file.
     kept: bool,
+    /// The build that it is of.
+    build: BuildId,
 }
 
 impl Lookup {
@@ -28,6 +30,7 @@ impl Lookup {
         Self {
             index: None,
             kept: false,
+            build: BuildId::new(),
         }
     }
 
@@ -52,10 +55,19 @@ impl Lookup {
             }
         }
         self.kept = false;
-        let mut index = open(cx)?;
+        let mut index = open(cx, &mut self.build)?;
         work(cx, &mut index)?;
         self.index = Some(index);
         Ok(())
+    }
+
+    /// Says why the index could not be read.
+    ///
+    /// # Errors
+    /// [`Stop`]
+    pub fn fail(&self, cx: &mut Context<'_>, error: Error) -> Result<(), Stop> {
+        let image = cx.system().image().build_id;
+        cx.failure(&error.failure(&self.build, image))
     }
 
     /// Keeps the index for the next request.
@@ -67,7 +79,7 @@ impl Lookup {
     }
 }
 
-fn open(cx: &Context<'_>) -> Result<Box<Index>, Error> {
+fn open(cx: &Context<'_>, build: &mut BuildId) -> Result<Box<Index>, Error> {
     if !cx.files().share().1 {
         return Err(Error::Missing);
     }
@@ -76,7 +88,7 @@ fn open(cx: &Context<'_>) -> Result<Box<Index>, Error> {
         ..Open::default()
     };
     let file = cx.files().open(&absolute(cx.files(), PATH)?, how)?;
-    Index::open(file, cx.system().image().build_id)
+    Index::open(file, cx.system().image().build_id, build)
 }
 
 /// What the index is asked for.
@@ -98,33 +110,24 @@ impl Question<'_> {
     }
 }
 
-/// Does something with the symbol that a question is about.
-trait Tell {
-    /// Does it; the address is the one in the running guest.
-    fn tell(&mut self, cx: &mut Context<'_>, symbol: &Symbol<'_>) -> Result<(), Stop>;
-}
+/// Does something with a symbol, whose address is the one in the running guest.
+type Tell<'t> = &'t mut dyn FnMut(&mut Context<'_>, &Symbol<'_>) -> Result<(), Stop>;
 
-/// Asks the index. Says so when there is no such symbol; gives the exit status for that.
+/// Asks the index. Says so when there is no such symbol, or the index cannot be read.
 ///
 /// # Errors
-/// [`Stop`], also when the index cannot be read, which was said.
-fn ask(
-    cx: &mut Context<'_>,
-    lookup: &mut Lookup,
-    question: Question<'_>,
-    tell: &mut dyn Tell,
-) -> Outcome {
+/// [`Trouble`]
+fn ask(cx: &mut Context<'_>, question: Question<'_>, tell: Tell<'_>) -> Result<(), Trouble> {
     let image = cx.system().image();
+    let mut lookup = Lookup::new();
     let mut outcome = None;
     let result = lookup.with(cx, &mut |cx, index| {
         let symbol = match question {
             Question::Name(name) => index.symbol(name)?,
             Question::Address(address) => {
-                let offset = address
-                    .checked_sub(image.base)
-                    .filter(|&offset| offset < image.size);
-                match offset.map(u32::try_from) {
-                    Some(Ok(offset)) => index.at(offset)?,
+                let offset = address.wrapping_sub(image.base);
+                match u32::try_from(offset) {
+                    Ok(inside) if offset < image.size => index.at(inside)?,
                     _ => None,
                 }
             }
@@ -141,78 +144,48 @@ fn ask(
                 },
                 function: symbol.flags & format::FUNCTION != 0,
             };
-            outcome = Some(tell.tell(cx, &symbol));
+            outcome = Some(tell(cx, &symbol));
         }
         Ok(())
     });
-    if let Err(error) = result {
-        fail(cx, error)?;
-        return Err(Stop::Status(FAILED));
-    }
-    match outcome {
-        Some(result) => result.map(|()| 0),
-        None => {
-            cx.failure(&question.failure())?;
-            Ok(FAILED)
+    let failed = match result {
+        Err(error) => lookup.fail(cx, error),
+        Ok(()) => {
+            lookup.keep(cx);
+            match outcome {
+                Some(told) => return Ok(told?),
+                None => cx.failure(&question.failure()),
+            }
         }
-    }
+    };
+    failed?;
+    Err(Trouble::Status(FAILED))
 }
 
-/// Answers with the symbol's record.
-struct Answer;
-
-impl Tell for Answer {
-    fn tell(&mut self, cx: &mut Context<'_>, symbol: &Symbol<'_>) -> Result<(), Stop> {
-        cx.record(&Record::Symbol(*symbol))
-    }
-}
-
-/// Answers the questions that the operands are; `read` understands one.
+/// Answers a question with the symbol's record.
 ///
 /// # Errors
-/// [`Stop`]
-pub fn answer(cx: &mut Context<'_>, read: fn(&[u8]) -> Option<Question<'_>>) -> Outcome {
-    cx.options(b"", 1, u8::MAX)?;
-    let mut lookup = Lookup::new();
-    let mut status = 0;
-    for (operand, index) in Options::operands(cx.argv(), b"") {
-        let Some(question) = read(operand) else {
-            return cx.usage(index, UsageProblem::NotANumber);
-        };
-        status |= ask(cx, &mut lookup, question, &mut Answer)?;
-    }
-    lookup.keep(cx);
-    Ok(status)
-}
-
-/// Keeps what is known of a symbol.
-struct Place(Option<(u64, u64)>);
-
-impl Tell for Place {
-    fn tell(&mut self, _cx: &mut Context<'_>, symbol: &Symbol<'_>) -> Result<(), Stop> {
-        self.0 = Some((symbol.address, symbol.size));
-        Ok(())
-    }
+/// [`Trouble`]
+pub fn answer(cx: &mut Context<'_>, question: Question<'_>) -> Result<(), Trouble> {
+    ask(cx, question, &mut |cx, symbol| {
+        cx.record(&Record::Symbol(*symbol))
+    })
 }
 
 /// Address in the running guest and size of the symbol with this name or Rust path; the size is 0
-/// when it is unknown. `None` if there is no such symbol, which was said.
-///
-/// # Errors
-/// [`Stop`], also when the index cannot be read, which was said.
-pub fn symbol(cx: &mut Context<'_>, name: &[u8]) -> Result<Option<(u64, u64)>, Stop> {
-    let mut lookup = Lookup::new();
-    let mut place = Place(None);
-    ask(cx, &mut lookup, Question::Name(name), &mut place)?;
-    lookup.keep(cx);
-    Ok(place.0)
-}
-
-/// Says why the index could not be read.
+/// when it is unknown. `None` if there is no such symbol, or no index, which was said.
 ///
 /// # Errors
 /// [`Stop`]
-pub fn fail(cx: &mut Context<'_>, error: Error) -> Result<(), Stop> {
-    let image = cx.system().image().build_id;
-    cx.failure(&error.failure(image))
+pub fn symbol(cx: &mut Context<'_>, name: &[u8]) -> Result<Option<(u64, u64)>, Stop> {
+    let mut found = None;
+    let asked = ask(cx, Question::Name(name), &mut |_, symbol| {
+        found = Some((symbol.address, symbol.size));
+        Ok(())
+    });
+    match asked {
+        Err(Trouble::Interrupted) => Err(Stop::Interrupted),
+        Err(Trouble::Later) => Err(Stop::Later),
+        _ => Ok(found),
+    }
 }

@@ -8,3 +8,16 @@ pub(crate) mod run;
 pub mod symbols;
 
 pub use load::{MAX_PROGRAM, MAX_PROGRAMS};
+
+use crate::command::{Context, arg_index};
+
+/// Index of the argument that is this operand.
+#[cold]
+pub(crate) fn index_of(cx: &Context<'_>, operand: &[u8]) -> u8 {
+    arg_index(
+        cx.argv()
+            .iter()
+            .position(|arg| arg == operand)
+            .unwrap_or_default(),
+    )
+}

@@ -6,14 +6,12 @@ use core::ops::Range;
 use uio_console::argv::Argv;
 use uio_console::record::{Failure, Record};
 
-use super::load::{self, Trouble};
+use super::load::{self, NOT_RUNNABLE};
 use super::registry::{Program, Version, Which};
-use crate::command::{Context, Outcome, Stop, absolute};
+use crate::command::{Context, Outcome, Stop, Trouble, absolute};
 use crate::engine::{Core, locked};
 use crate::isolation::{End, Entry};
 
-/// Exit status of a program that cannot be run.
-pub const NOT_RUNNABLE: i32 = 126;
 /// Added to the exception that ended a program, this is its exit status.
 const FAULTED: i32 = 128;
 
@@ -26,12 +24,7 @@ pub fn run(cx: &mut Context<'_>) -> Outcome {
     let (program, cached) = match find(cx) {
         Ok(found) => found,
         Err(trouble) => {
-            match trouble {
-                Trouble::File(error) => cx.file_failure(1, error)?,
-                Trouble::Memory(bytes) => cx.failure(&Failure::NoMemory { bytes })?,
-                Trouble::Said => {}
-                Trouble::Stop(stop) => return Err(stop),
-            }
+            cx.report(Err(trouble), 1, 1)?;
             return Ok(NOT_RUNNABLE);
         }
     };
@@ -97,7 +90,8 @@ fn find(cx: &mut Context<'_>) -> Result<(Box<Program>, bool), Trouble> {
     let program = load::load(cx, 1, &path, source)?;
     while !locked(core, |state| state.programs.add(&program)) {
         if !load::evict(core) {
-            return Err(Trouble::Memory(program.image.size as u64));
+            let bytes = program.image.size as u64;
+            return Err(load::no_memory(cx, bytes));
         }
     }
     Ok((program, false))

@@ -57,8 +57,15 @@ fn bytes_are_those_of_ld() {
             let output = Command::new("ld")
                 .args(["--no-relax", "-e", "main", "-o"])
                 .arg(room.0.join("executable"))
-                .args(["--defsym=outside_value=0x40100000", "--defsym=outside_add=0x40200000"])
-                .args(["--defsym=memcpy=0x40300000", "--defsym=memset=0x40300100", "-T"])
+                .args([
+                    "--defsym=outside_value=0x40100000",
+                    "--defsym=outside_add=0x40200000",
+                ])
+                .args([
+                    "--defsym=memcpy=0x40300000",
+                    "--defsym=memset=0x40300100",
+                    "-T",
+                ])
                 .arg(room.0.join("script"))
                 .arg(&object)
                 .output()

@@ -163,7 +163,11 @@ impl Object {
         let mut bytes = vec![0; 64];
         let mut headers = Vec::new();
         for (index, section) in sections.iter().enumerate() {
-            let link = if section.link == u32::MAX { self.symbol_table() } else { section.link };
+            let link = if section.link == u32::MAX {
+                self.symbol_table()
+            } else {
+                section.link
+            };
             let offset = section.offset.unwrap_or(bytes.len() as u64);
             let size = section.size.unwrap_or(section.contents.len() as u64);
             headers.extend(names.get(index).unwrap_or(&0).to_le_bytes());

@@ -25,7 +25,11 @@ fn check(object: &[u8], allocate: Allocate<'_>, what: &str) {
         Ok(program) => program,
         Err(refusal) => panic!("{what}: {refusal:?}, undefined {:?}", world.undefined),
     };
-    assert_eq!(run(&program, &["program", "one", ""]), 0, "{what}: line of everything.c");
+    assert_eq!(
+        run(&program, &["program", "one", ""]),
+        0,
+        "{what}: line of everything.c"
+    );
     assert_eq!(value.get(), 112, "{what}: order of destructors");
     let fresh = program.region.bytes_mut();
     let (data, zeroes) = fresh.split_at_mut(program.pristine.len());
@@ -36,7 +40,11 @@ fn check(object: &[u8], allocate: Allocate<'_>, what: &str) {
         Variable::new(4711)
     };
     if value.address() == world.symbols["outside_value"] {
-        assert_eq!(run(&program, &["program", "one", ""]), 0, "{what}: line, second run");
+        assert_eq!(
+            run(&program, &["program", "one", ""]),
+            0,
+            "{what}: line, second run"
+        );
         assert_eq!(value.get(), 112, "{what}: second run");
     }
 }
@@ -101,10 +109,20 @@ fn small_code_that_cannot_reach_outside_is_refused_with_section_offset_and_symbo
     let source = "extern int far_away; int main(void) { return far_away; }";
     for compiler in compilers() {
         let room = Room::new();
-        let object = room.object(compiler, source, &["-O2", "-fno-pic", "-fno-function-sections"]);
+        let object = room.object(
+            compiler,
+            source,
+            &["-O2", "-fno-pic", "-fno-function-sections"],
+        );
         let mut world = World::new(&low).with("far_away", 0x7fff_0000_0000);
         let refusal = world.link(&object).err();
-        let Some(Refusal::Object(ObjectError::Overflow { section, symbol, offset, .. })) = refusal else {
+        let Some(Refusal::Object(ObjectError::Overflow {
+            section,
+            symbol,
+            offset,
+            ..
+        })) = refusal
+        else {
             panic!("{compiler}: {refusal:?}");
         };
         assert!(section.starts_with(b".text"), "{section:?}");
@@ -137,7 +155,11 @@ fn several_objects_linked_to_one_run() {
                 .status()
                 .unwrap();
             assert!(status.success());
-            check(&std::fs::read(&both).unwrap(), &low, &format!("{compiler} {model:?}, ld -r"));
+            check(
+                &std::fs::read(&both).unwrap(),
+                &low,
+                &format!("{compiler} {model:?}, ld -r"),
+            );
         }
     }
 }
@@ -152,6 +174,10 @@ fn every_relocation_of_the_psabi_is_right() {
             Ok(program) => program,
             Err(refusal) => panic!("{compiler}: {refusal:?}, undefined {:?}", world.undefined),
         };
-        assert_eq!(run(&program, &["program"]), 0, "{compiler}: line of relocations.c");
+        assert_eq!(
+            run(&program, &["program"]),
+            0,
+            "{compiler}: line of relocations.c"
+        );
     }
 }

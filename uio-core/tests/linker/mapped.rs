@@ -8,7 +8,14 @@ use uio_core::isolation::Region;
 use uio_core::program::link::Linked;
 
 unsafe extern "C" {
-    fn mmap(at: *mut c_void, len: usize, protection: c_int, flags: c_int, fd: c_int, offset: c_long) -> *mut c_void;
+    fn mmap(
+        at: *mut c_void,
+        len: usize,
+        protection: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: c_long,
+    ) -> *mut c_void;
     fn mprotect(at: *mut c_void, len: usize, protection: c_int) -> c_int;
     fn munmap(at: *mut c_void, len: usize) -> c_int;
 }
@@ -37,7 +44,16 @@ unsafe impl Sync for Mapped {}
 impl Mapped {
     fn new(len: usize, flags: c_int) -> Self {
         // SAFETY: a new anonymous mapping touches nothing that is there.
-        let at = unsafe { mmap(std::ptr::null_mut(), len, READ | WRITE, PRIVATE | flags, -1, 0) };
+        let at = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                len,
+                READ | WRITE,
+                PRIVATE | flags,
+                -1,
+                0,
+            )
+        };
         assert_ne!(at as isize, -1, "mmap of {len} bytes");
         Self {
             at: at.cast(),
@@ -49,7 +65,8 @@ impl Mapped {
     fn protect(&self, range: Range<usize>, protection: c_int) {
         if !range.is_empty() {
             // SAFETY: the range lies in this mapping, which is whole pages, and no slice of it lives.
-            let result = unsafe { mprotect(self.at.add(range.start).cast(), range.len(), protection) };
+            let result =
+                unsafe { mprotect(self.at.add(range.start).cast(), range.len(), protection) };
             assert_eq!(result, 0);
         }
     }
@@ -70,7 +87,9 @@ impl Region for Mapped {
     fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: that part of the mapping can be read and written, and `self` is borrowed for as
         // long as the slice lives.
-        unsafe { std::slice::from_raw_parts_mut(self.at.add(self.writable), self.len - self.writable) }
+        unsafe {
+            std::slice::from_raw_parts_mut(self.at.add(self.writable), self.len - self.writable)
+        }
     }
 
     fn seal(&mut self, text: Range<usize>, constants: Range<usize>) {
@@ -97,7 +116,10 @@ pub fn high(len: usize) -> Option<Box<dyn Region>> {
 pub fn run(program: &Linked, argv: &[&str]) -> i32 {
     type Main = extern "C" fn(c_int, *const *const u8) -> c_int;
     type Function = extern "C" fn();
-    let strings: Vec<Vec<u8>> = argv.iter().map(|arg| [arg.as_bytes(), b"\0"].concat()).collect();
+    let strings: Vec<Vec<u8>> = argv
+        .iter()
+        .map(|arg| [arg.as_bytes(), b"\0"].concat())
+        .collect();
     let mut pointers: Vec<*const u8> = strings.iter().map(|string| string.as_ptr()).collect();
     pointers.push(std::ptr::null());
     let call = |function: &u64| {

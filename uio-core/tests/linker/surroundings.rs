@@ -54,7 +54,8 @@ impl Surroundings for World<'_> {
     }
 
     fn undefined(&mut self, name: &[u8]) {
-        self.undefined.push(String::from_utf8_lossy(name).into_owned());
+        self.undefined
+            .push(String::from_utf8_lossy(name).into_owned());
     }
 
     fn allocate(&mut self, bytes: usize) -> Option<Box<dyn Region>> {
@@ -81,7 +82,10 @@ impl Region for Heap {
     fn seal(&mut self, text: Range<usize>, constants: Range<usize>) {
         let len = self.bytes.len();
         for edge in [text.start, text.end, constants.start, constants.end] {
-            assert!(edge % 4096 == 0 && edge <= len, "{text:?} {constants:?} of {len}");
+            assert!(
+                edge % 4096 == 0 && edge <= len,
+                "{text:?} {constants:?} of {len}"
+            );
         }
         assert!(text.start == 0 && text.end == constants.start && constants.end >= constants.start);
         // So that tests can look at all of it.
@@ -91,7 +95,10 @@ impl Region for Heap {
 
 /// Makes regions on the heap that claim to lie at an address in the middle of nowhere.
 pub fn heap(bytes: usize) -> Option<Box<dyn Region>> {
-    assert!(bytes <= MAX && bytes.is_multiple_of(4096) && bytes != 0, "{bytes}");
+    assert!(
+        bytes <= MAX && bytes.is_multiple_of(4096) && bytes != 0,
+        "{bytes}"
+    );
     Some(Box::new(Heap {
         base: 0x4000_0000,
         bytes: vec![0; bytes],

@@ -82,22 +82,17 @@ fn next(image: &Image<'_, '_, '_>, destructors: bool, done: Option<Array>) -> Op
 
 /// The number at the end of a section's name, plus one.
 fn priority(name: &[u8]) -> u32 {
-    let mut number = 0u32;
-    let mut digits = 0;
-    for &byte in name.iter().rev().take_while(|&&byte| byte != b'.') {
-        if !byte.is_ascii_digit() {
-            return u32::MAX;
+    let mut number = 1u32;
+    let mut scale = 1u32;
+    for &byte in name.iter().rev() {
+        match byte {
+            b'0'..=b'9' => {
+                number = number.saturating_add(scale.saturating_mul((byte - b'0').into()));
+                scale = scale.saturating_mul(10);
+            }
+            b'.' if scale > 1 => return number,
+            _ => break,
         }
-        digits += 1;
     }
-    for &byte in name.get(name.len() - digits..).unwrap_or_default() {
-        number = number
-            .saturating_mul(10)
-            .saturating_add(u32::from(byte - b'0'));
-    }
-    if digits == 0 {
-        u32::MAX
-    } else {
-        number.saturating_add(1)
-    }
+    u32::MAX
 }

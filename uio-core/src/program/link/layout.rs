@@ -9,7 +9,7 @@ use uio_console::record::{ObjectError, SectionRule};
 
 use super::arch;
 use super::elf::{Group, Object, PAGE, group, is_alignment};
-use super::report::{Refused, Report};
+use super::report::Refused;
 use super::resolve::{Home, Symbols, home};
 
 /// In place of an offset in the image: the section is not loaded.
@@ -30,24 +30,15 @@ pub struct Layout {
     pub size: usize,
 }
 
-/// Gives out offsets, from 0 up to a limit.
-struct Cursor<'r, 'a> {
-    report: &'r Report<'a>,
-    at: u64,
-    max: u64,
-}
+/// Gives out offsets from 0 on. At the end of the numbers it stays there.
+struct Cursor(u64);
 
-impl Cursor<'_, '_> {
-    fn take(&mut self, size: u64, align: u64) -> Result<usize, Refused> {
+impl Cursor {
+    fn take(&mut self, size: u64, align: u64) -> usize {
         let mask = align.max(1) - 1;
-        let from = (self.at + mask) & !mask;
-        let to = from.saturating_add(size);
-        if to > self.max {
-            let max = self.max;
-            return Err(self.report.object(ObjectError::TooLarge { size: to, max }));
-        }
-        self.at = to;
-        Ok(from as usize)
+        let from = self.0.saturating_add(mask) & !mask;
+        self.0 = from.saturating_add(size);
+        from as usize
     }
 }
 
@@ -69,30 +60,25 @@ impl Layout {
         let len = object.sections.len();
         object.report.reserve(&mut layout.places, len)?;
         layout.places.resize(len, NOT_LOADED);
-        let mut cursor = Cursor {
-            report: object.report,
-            at: 0,
-            // Offsets fit 31 bits, so that one part of the image always reaches the others.
-            max: (max as u64).min(i32::MAX as u64) & !(PAGE - 1),
-        };
+        let mut cursor = Cursor(0);
         let slots = u64::from(symbols.slots);
         for which in [Group::Text, Group::Constants, Group::Data, Group::Zero] {
             for (section, place) in object.sections.iter().zip(&mut layout.places) {
                 if group(section) == Some(which) {
                     *place =
-                        cursor.take(section.sh_size.get(LE), section.sh_addralign.get(LE))? as u32;
+                        cursor.take(section.sh_size.get(LE), section.sh_addralign.get(LE)) as u32;
                 }
             }
             match which {
                 Group::Text => {
-                    layout.stubs = cursor.take(slots * arch::STUB as u64, arch::STUB as u64)?;
-                    layout.text.end = cursor.take(0, PAGE)?;
+                    layout.stubs = cursor.take(slots * arch::STUB as u64, arch::STUB as u64);
+                    layout.text.end = cursor.take(0, PAGE);
                 }
                 Group::Constants => {
-                    layout.got = cursor.take(slots * 8, 8)?;
-                    layout.data.start = cursor.take(0, PAGE)?;
+                    layout.got = cursor.take(slots * 8, 8);
+                    layout.data.start = cursor.take(0, PAGE);
                 }
-                Group::Data => layout.data.end = cursor.at as usize,
+                Group::Data => layout.data.end = cursor.0 as usize,
                 Group::Zero => {}
             }
         }
@@ -105,10 +91,16 @@ impl Layout {
                         .report
                         .section(SHN_COMMON.0.into(), SectionRule::Alignment));
                 }
-                extra.value = cursor.take(symbol.st_size.get(LE), align)? as u64;
+                extra.value = cursor.take(symbol.st_size.get(LE), align) as u64;
             }
         }
-        layout.size = cursor.take(0, PAGE)?;
+        layout.size = cursor.take(0, PAGE);
+        // Offsets fit 31 bits, so that one part of the image always reaches the others.
+        let max = (max as u64).min(i32::MAX as u64);
+        if cursor.0 > max {
+            let size = cursor.0;
+            return Err(object.report.object(ObjectError::TooLarge { size, max }));
+        }
         Ok(layout)
     }
 

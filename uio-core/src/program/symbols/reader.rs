@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use uio_console::record::{Failure, Part};
+use uio_console::record::{Failure, NO_ARG, Part};
 
 use super::format::{self, BLOCK, BODY, header};
 use crate::files::{self, File};
@@ -19,44 +19,50 @@ const ENOMEM: i32 = 12;
 pub enum Error {
     /// There is no index.
     Missing,
-    /// The index belongs to the build with this id.
-    OtherBuild(BuildId),
+    /// The index belongs to another build.
+    OtherBuild,
     /// The index is damaged.
     Damaged(Part),
     /// Reading it failed with this Linux error number.
     Os(i32),
 }
 
-/// The start of a build id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The build id of an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BuildId {
     bytes: [u8; header::MAX_BUILD_ID],
     len: u8,
 }
 
 impl BuildId {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            bytes: [0; header::MAX_BUILD_ID],
+            len: 0,
+        }
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 
 impl Error {
-    /// The same as a failure of a request, given the running image's build id.
+    /// The same as a failure of a request, given the build ids of the index and of the running image.
     #[must_use]
-    pub fn failure<'a>(&'a self, image: &'a [u8]) -> Failure<'a> {
-        match self {
+    pub fn failure<'a>(&self, index: &'a BuildId, image: &'a [u8]) -> Failure<'a> {
+        match *self {
             Self::Missing => Failure::NoSymbols,
-            Self::OtherBuild(id) => Failure::SymbolsOfAnotherBuild {
-                index: id.as_bytes(),
+            Self::OtherBuild => Failure::SymbolsOfAnotherBuild {
+                index: index.as_bytes(),
                 image,
             },
-            Self::Damaged(part) => Failure::SymbolsDamaged { part: *part },
-            Self::Os(errno) => Failure::Os {
-                arg: uio_console::record::NO_ARG,
-                errno: *errno,
-            },
+            Self::Damaged(part) => Failure::SymbolsDamaged { part },
+            Self::Os(errno) => Failure::Os { arg: NO_ARG, errno },
         }
     }
 }
@@ -84,10 +90,23 @@ pub struct Symbol<'a> {
 }
 
 /// A table: number of its first block, and how many blocks it has.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Table {
     first: u32,
     blocks: u32,
+}
+
+impl Table {
+    fn at(header: &[u8], at: usize) -> Self {
+        Self {
+            first: format::u32_at(header, at),
+            blocks: format::u32_at(header, at + 4),
+        }
+    }
+
+    fn ends_before(&self, blocks: u64) -> bool {
+        self.first != 0 && u64::from(self.first) + u64::from(self.blocks) <= blocks
+    }
 }
 
 /// An open index. Holds one block of it.
@@ -106,11 +125,16 @@ pub struct Index {
 }
 
 impl Index {
-    /// Reads the header of the index in `file`, which must be of the build `build_id`.
+    /// Reads the header of the index in `file`, which must be of the build `build_id`. `found` is set
+    /// to the build that it is of.
     ///
     /// # Errors
     /// [`Error`], but for [`Error::Missing`].
-    pub fn open(file: Box<dyn File>, build_id: &[u8]) -> Result<Box<Self>, Error> {
+    pub fn open(
+        file: Box<dyn File>,
+        build_id: &[u8],
+        found: &mut BuildId,
+    ) -> Result<Box<Self>, Error> {
         let mut block = Vec::new();
         if block.try_reserve_exact(BLOCK).is_err() {
             return Err(Error::Os(ENOMEM));
@@ -119,27 +143,23 @@ impl Index {
         let Ok(block) = block.into_boxed_slice().try_into() else {
             return Err(Error::Os(ENOMEM));
         };
-        let none = Table {
-            first: 0,
-            blocks: 0,
-        };
         let mut index = Box::new(Self {
             file,
             id: 0,
             seed: 0,
-            names: none,
-            symbols: none,
-            fences: none,
+            names: Table::default(),
+            symbols: Table::default(),
+            fences: Table::default(),
             held: u32::MAX,
             reads: 0,
             cache: [(format::NO_HASH, 0); CACHED],
             block,
         });
-        index.read_header(build_id)?;
+        index.read_header(build_id, found)?;
         Ok(index)
     }
 
-    fn read_header(&mut self, build_id: &[u8]) -> Result<(), Error> {
+    fn read_header(&mut self, build_id: &[u8], found: &mut BuildId) -> Result<(), Error> {
         self.fill(0)?;
         let block = &*self.block;
         if !block.starts_with(&format::MAGIC)
@@ -150,31 +170,25 @@ impl Index {
         }
         self.check(0)?;
         let block = &*self.block;
-        let mut id = BuildId {
-            bytes: [0; header::MAX_BUILD_ID],
-            len: block[header::BUILD_ID_LEN].min(header::MAX_BUILD_ID as u8),
-        };
-        id.bytes
-            .copy_from_slice(&block[header::BUILD_ID..header::BUILD_ID + header::MAX_BUILD_ID]);
-        if id.as_bytes() != build_id || build_id.is_empty() {
-            return Err(Error::OtherBuild(id));
+        if let Some(bytes) = block
+            .get(header::BUILD_ID..)
+            .and_then(|rest| rest.first_chunk())
+        {
+            found.bytes = *bytes;
+            found.len = block[header::BUILD_ID_LEN].min(header::MAX_BUILD_ID as u8);
         }
+        if found.as_bytes() != build_id || build_id.is_empty() {
+            return Err(Error::OtherBuild);
+        }
+        self.names = Table::at(block, header::NAMES);
+        self.symbols = Table::at(block, header::SYMBOLS);
+        self.fences = Table::at(block, header::FENCES);
         let blocks = format::u64_at(block, header::LENGTH) / BLOCK as u64;
-        let table = |at: usize| {
-            let first = format::u32_at(block, at);
-            let count = format::u32_at(block, at + 4);
-            if first == 0 || u64::from(first) + u64::from(count) > blocks {
-                return Err(Error::Damaged(Part::Tables));
-            }
-            Ok(Table {
-                first,
-                blocks: count,
-            })
-        };
-        self.names = table(header::NAMES)?;
-        self.symbols = table(header::SYMBOLS)?;
-        self.fences = table(header::FENCES)?;
-        if self.fences.blocks as usize > header::TOP_LEN {
+        if !(self.names.ends_before(blocks)
+            && self.symbols.ends_before(blocks)
+            && self.fences.ends_before(blocks))
+            || self.fences.blocks as usize > header::TOP_LEN
+        {
             return Err(Error::Damaged(Part::Tables));
         }
         self.seed = format::u64_at(block, header::SEED);
