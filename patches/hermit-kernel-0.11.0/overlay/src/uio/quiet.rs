@@ -33,7 +33,7 @@ pub(super) fn reschedule_from_interrupt() {
 	reschedule();
 }
 
-/// Called by the scheduler before it chooses a task: runs the executor unless the overlay switches.
+/// Called by the scheduler before it chooses a task: runs the executor unless the overlay is why.
 pub(crate) fn run_executor() {
 	if core_id() == 0 && SWITCHING.load(Ordering::Relaxed) {
 		SWITCHING.store(false, Ordering::Relaxed);
@@ -42,7 +42,12 @@ pub(crate) fn run_executor() {
 	crate::executor::run();
 }
 
-/// Called by an idle core that was woken: whether it was for the overlay, which is done by now.
+/// Called by an idle core that was woken: whether it was for the overlay, which is done by now, so
+/// that the core may sleep again at once.
 pub(crate) fn was_idle() -> bool {
-	core_id() == 0 && WOKEN.swap(false, Ordering::Relaxed)
+	let ours = core_id() == 0 && WOKEN.swap(false, Ordering::Relaxed);
+	if ours {
+		SWITCHING.store(true, Ordering::Relaxed);
+	}
+	ours
 }
