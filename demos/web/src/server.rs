@@ -126,6 +126,8 @@ const SCRATCH: usize = 16 << 10;
 const WAKER_ROUNDS: u32 = 256;
 /// How long a connection may be idle while others cannot get in.
 const IDLE_WHEN_FULL_MS: u64 = 1_000;
+/// How often to see to connections that wait to be closed.
+const CLOSER_PAUSE_MS: u64 = 100;
 /// How long to leave new connections alone after one could not be taken.
 const ACCEPT_PAUSE_MS: u64 = 200;
 
@@ -157,10 +159,19 @@ impl Server {
             origin,
             errors,
         };
+        let shared = Arc::new(shared);
+        let closer = {
+            let shared = Arc::clone(&shared);
+            Closer::new(Box::new(move || {
+                if shared.full.load(Ordering::Acquire) {
+                    shared.waker.wake();
+                }
+            }))
+        };
         Ok(Self {
-            shared: Arc::new(shared),
+            shared,
             listener,
-            closer: Arc::default(),
+            closer: Arc::new(closer),
             clients: Vec::new(),
             most_clients: site.limits.connections,
             clock: Clock::new(origin),
@@ -242,6 +253,9 @@ impl Server {
             deadline = deadline.min(self.clock.now_ms + IDLE_WHEN_FULL_MS);
         } else {
             deadline = deadline.min(self.accept_again);
+        }
+        if self.closer.waiting() > 0 {
+            deadline = deadline.min(self.clock.now_ms + CLOSER_PAUSE_MS);
         }
         self.shared.next_deadline.store(deadline, Ordering::Release);
         if (full || self.waiting) && !self.is_full() {
@@ -369,17 +383,20 @@ impl Server {
                 continue;
             }
             let stream = self.clients.swap_remove(at).stream;
-            let shared = Arc::clone(&self.shared);
-            let closed = move || {
-                if shared.full.load(Ordering::Acquire) {
-                    shared.waker.wake();
-                }
-            };
-            if let Err(error) = self.closer.close(stream, closed) {
-                self.shared
-                    .errors
-                    .error(&format!("no thread to close connections: {error}"));
-            }
+            let outcome = self.closer.close(stream);
+            self.no_thread(outcome);
+        }
+        if self.closer.waiting() > 0 {
+            let outcome = self.closer.help();
+            self.no_thread(outcome);
+        }
+    }
+
+    fn no_thread(&self, outcome: io::Result<()>) {
+        if let Err(error) = outcome {
+            self.shared
+                .errors
+                .error(&format!("no thread to close connections: {error}"));
         }
     }
 }

@@ -374,3 +374,24 @@ fn the_status_is_json() {
     }
     assert!(json["answers"]["client_error"].is_u64());
 }
+
+#[test]
+fn peers_that_do_not_close_hold_up_nobody_else() {
+    let server = Running::start("");
+    let ask = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+    // More than there are threads at first; these never close their side.
+    let mut stuck: Vec<Client> = (0..20).map(|_| server.connect()).collect();
+    for client in &mut stuck {
+        client.send(ask);
+        assert_eq!(client.answer().status, 200);
+    }
+    for _ in 0..20 {
+        let mut good = server.connect();
+        good.send(ask);
+        assert_eq!(good.answer().status, 200);
+        good.expect_end();
+    }
+    for client in &mut stuck {
+        client.expect_end();
+    }
+}
