@@ -174,7 +174,7 @@ impl Registry {
             path: Arc::clone(&program.path),
             version: program.version,
             base: program.image.region.base(),
-            size: program.image.size,
+            size: program.image.size + program.image.pristine.len(),
             runs: 1,
             used: self.clock,
             idle: None,

@@ -181,3 +181,35 @@ fn every_relocation_of_the_psabi_is_right() {
         );
     }
 }
+
+#[test]
+fn rust_objects_run() {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    if !runs(&rustc) {
+        println!("skipped: rustc is not installed");
+        return;
+    }
+    let room = Room::new();
+    let source = room.0.join("rust.rs");
+    std::fs::write(&source, include_str!("rust.rs")).unwrap();
+    let out = room.0.join("rust.o");
+    for level in ["1", "2", "3", "s"] {
+        for model in ["pic", "pie", "static"] {
+            let output = std::process::Command::new(&rustc)
+                .args(["--edition=2024", "--crate-type=lib", "--emit=obj"])
+                .args(["-Cpanic=abort", "-Ccodegen-units=1", "-Cno-redzone=yes"])
+                .args(["-Cforce-unwind-tables=no", "-Coverflow-checks=off"])
+                .arg(format!("-Copt-level={level}"))
+                .arg(format!("-Crelocation-model={model}"))
+                .arg(&source)
+                .arg("-o")
+                .arg(&out)
+                .output()
+                .unwrap();
+            let words = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{words}");
+            let object = std::fs::read(&out).unwrap();
+            check(&object, &low, &format!("rustc {level} {model}"));
+        }
+    }
+}
