@@ -1,0 +1,206 @@
+//! What every measurement needs: images, plugin, a share, and how often to repeat.
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use uio_build::{cc, symbols};
+
+use super::counter::{self, Blocks, between};
+use super::image::Image;
+use super::session::{Answer, Session};
+use super::stats::Series;
+use super::vm::{Config, Vm};
+
+/// Files in the directory that is listed.
+pub const LISTED: usize = 23;
+
+/// Pause before each command, the same everywhere: an idle emulator takes its time to wake.
+const GAP: Duration = Duration::from_millis(10);
+
+/// The programs that are loaded.
+pub const PROGRAMS: [(&str, &str); 3] = [
+    ("empty", include_str!("programs/empty.c")),
+    ("hello", include_str!("programs/hello.c")),
+    ("tables", include_str!("programs/tables.c")),
+];
+
+/// Images, plugin, share and repetitions.
+pub struct Lab {
+    dir: TempDir,
+    /// The image with the overlay.
+    pub with: Image,
+    /// The image without, if it was asked for.
+    pub without: Option<Image>,
+    /// The boot loader.
+    pub loader: PathBuf,
+    plugin: PathBuf,
+    /// How often each thing is measured.
+    pub repetitions: usize,
+}
+
+/// One measured command.
+pub struct Measured {
+    /// What it answered.
+    pub answer: Answer,
+    /// Guest instructions from before it was sent until the guest was at rest again.
+    pub instructions: f64,
+}
+
+/// Many measured commands.
+#[derive(Clone, Debug, Default)]
+pub struct Costs {
+    /// Guest instructions of each.
+    pub instructions: Series,
+    /// Microseconds from command to exit frame, of each.
+    pub micros: Series,
+}
+
+impl Costs {
+    /// Adds one.
+    pub fn push(&mut self, measured: &Measured) {
+        self.instructions.push(measured.instructions);
+        self.micros.push(micros(measured.answer.took));
+    }
+}
+
+/// Microseconds of a duration.
+pub fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+impl Lab {
+    /// Gets everything ready.
+    ///
+    /// # Errors
+    /// When an image cannot be read, or the plugin or a program not be compiled.
+    pub fn new(
+        with: &Path,
+        without: Option<&Path>,
+        loader: &Path,
+        repetitions: usize,
+    ) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("uio-bench-").tempdir()?;
+        let lab = Self {
+            with: Image::open(with, dir.path(), "with.hermit")?,
+            without: without
+                .map(|path| Image::open(path, dir.path(), "without.hermit"))
+                .transpose()?,
+            loader: loader.to_owned(),
+            plugin: counter::build(dir.path())?,
+            repetitions,
+            dir,
+        };
+        lab.fill_share()?;
+        Ok(lab)
+    }
+
+    /// The directory that guests share.
+    pub fn share(&self) -> PathBuf {
+        self.dir.path().join("share")
+    }
+
+    fn fill_share(&self) -> Result<()> {
+        let share = self.share();
+        let listed = share.join("listed");
+        std::fs::create_dir_all(&listed)?;
+        for number in 0..LISTED {
+            std::fs::write(
+                listed.join(format!("file-{number:02}.txt")),
+                "x".repeat(number),
+            )?;
+        }
+        symbols::write(&self.with.unstripped, &share.join(".uio/symbols"))?;
+        for (name, source) in PROGRAMS {
+            let file = self.dir.path().join(format!("{name}.c"));
+            std::fs::write(&file, source)?;
+            let object = share.join(format!("{name}.o"));
+            cc::compile(&[file], &object, &cc::Options::default())
+                .with_context(|| format!("compiling the program `{name}`"))?;
+        }
+        Ok(())
+    }
+
+    /// The image without the overlay.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn without(&self) -> Result<&Image> {
+        self.without.as_ref().context(
+            "an image without `uio` is needed: `uio build demos/web --no-default-features \
+             --target-dir target/guest-plain`, or name one with --plain",
+        )
+    }
+
+    /// Starts a VM with console and share.
+    ///
+    /// # Errors
+    /// When it does not boot.
+    pub fn attached(&self, environment: &[String]) -> Result<Vm> {
+        self.vm(&self.with, true, &[], environment)
+    }
+
+    /// Starts a VM, with the overlay's devices or without.
+    ///
+    /// # Errors
+    /// When it does not boot.
+    pub fn vm(
+        &self,
+        image: &Image,
+        devices: bool,
+        marks: &[u64],
+        environment: &[String],
+    ) -> Result<Vm> {
+        let share = self.share();
+        Vm::start(&Config {
+            loader: &self.loader,
+            image: &image.bootable,
+            plugin: &self.plugin,
+            marks,
+            console: devices,
+            share: devices.then_some(share.as_path()),
+            environment,
+        })
+    }
+}
+
+/// Measures one command that must succeed: at rest before and after, with a pause of [`GAP`] before.
+///
+/// # Errors
+/// When the session ends, the command fails or the guest finds no rest.
+pub fn measure(vm: &Vm, session: &mut Session, command: &str) -> Result<Measured> {
+    sleep(GAP);
+    let before = vm.rest()?;
+    let answer = session.run(command)?;
+    let after = vm.rest()?;
+    Ok(Measured {
+        answer,
+        instructions: (after - before) as f64,
+    })
+}
+
+/// Measures a command many times.
+///
+/// # Errors
+/// As [`measure`].
+pub fn costs(vm: &Vm, session: &mut Session, command: &str, repetitions: usize) -> Result<Costs> {
+    let mut costs = Costs::default();
+    for _ in 0..repetitions {
+        costs.push(&measure(vm, session, command)?);
+    }
+    Ok(costs)
+}
+
+/// The blocks that `work` executed, until the guest is at rest again.
+///
+/// # Errors
+/// Those of `work`, and when the guest finds no rest.
+pub fn profiled(vm: &Vm, work: &mut dyn FnMut() -> Result<()>) -> Result<Blocks> {
+    vm.rest()?;
+    let before = vm.counter.blocks()?;
+    work()?;
+    vm.rest()?;
+    Ok(between(&before, &vm.counter.blocks()?))
+}

@@ -1,0 +1,227 @@
+//! The console's client: at the guest's own socket, with nothing between.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use uio_console::frame::{self, Deframer};
+use uio_console::record::{Failure, Memory, Record};
+use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, ToGuest};
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Output that a request may send before it needs more credit, in bytes.
+const CREDIT: u32 = 1 << 20;
+
+/// What a record or a failure costs at most, names and all, in bytes.
+const RECORD: u32 = 2048;
+
+/// A session with a guest's overlay.
+pub struct Session {
+    stream: UnixStream,
+    deframer: Deframer,
+    received: Vec<u8>,
+    next: u32,
+    /// The commands that the guest has, and where its share is mounted.
+    pub hello: Hello,
+}
+
+/// What is kept of the guest's hello.
+#[derive(Clone, Debug, Default)]
+pub struct Hello {
+    /// Commands, separated by spaces.
+    pub commands: String,
+    /// Mount point of the share; empty without one.
+    pub share: String,
+}
+
+/// What a request answered.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Its exit status.
+    pub status: i32,
+    /// Bytes of standard output.
+    pub stdout: u64,
+    /// Records.
+    pub records: u32,
+    /// Its failures, for messages.
+    pub failures: String,
+    /// The last memory record.
+    pub memory: Option<Memory>,
+    /// Bytes that the last record of a copy tells.
+    pub copied: u64,
+    /// From before the command is sent to the exit frame received.
+    pub took: Duration,
+}
+
+impl Session {
+    /// Connects, and says hello.
+    ///
+    /// # Errors
+    /// When nobody listens, or the overlay does not answer.
+    pub fn open(socket: &Path) -> Result<Self> {
+        let stream = UnixStream::connect(socket)
+            .with_context(|| format!("no VM listens at {}", socket.display()))?;
+        Self::over(stream)
+    }
+
+    /// Says hello over a connection.
+    ///
+    /// # Errors
+    /// When the overlay does not answer.
+    pub fn over(stream: UnixStream) -> Result<Self> {
+        stream.set_read_timeout(Some(Duration::from_millis(200)))?;
+        let mut session = Self {
+            stream,
+            deframer: Deframer::new(),
+            received: Vec::new(),
+            next: 1,
+            hello: Hello::default(),
+        };
+        session.stream.write_all(&[0])?;
+        session.send(&ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        })?;
+        let mut hello = None;
+        session.receive(&mut |message| {
+            if let FromGuest::Hello(said) = message {
+                hello = Some(Hello {
+                    commands: said.commands.to_owned(),
+                    share: said.share.to_owned(),
+                });
+            }
+            hello.is_some()
+        })?;
+        session.hello = hello.context("the overlay said no hello")?;
+        Ok(session)
+    }
+
+    fn send(&mut self, message: &ToGuest<'_>) -> Result<()> {
+        let mut bytes = [0; MAX_FRAME];
+        let len = frame::encode(message, &mut bytes)
+            .ok()
+            .context("the command line is too long")?;
+        self.stream
+            .write_all(&bytes[..len])
+            .context("the VM's console is closed")
+    }
+
+    /// Hands messages to `take` until it says that it has what it wants. What is no message is
+    /// passed over, as it may come from before the session.
+    fn receive(&mut self, take: &mut dyn FnMut(FromGuest<'_>) -> bool) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            while !self.received.is_empty() {
+                let (used, payload) = self.deframer.next(&self.received);
+                let message = payload.and_then(Result::ok).map(frame::decode_payload);
+                let enough = matches!(message, Some(Ok(message)) if take(message));
+                self.received.drain(..used);
+                if enough {
+                    return Ok(());
+                }
+            }
+            let mut bytes = [0; 16 * 1024];
+            match self.stream.read(&mut bytes) {
+                Ok(0) => bail!("the VM has ended"),
+                Ok(len) => self.received.extend_from_slice(&bytes[..len]),
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(e) => return Err(e).context("the VM's console is closed"),
+            }
+            if start.elapsed() > LIMIT {
+                bail!("the guest does not answer");
+            }
+        }
+    }
+
+    /// Runs a command; words are separated by spaces. Its output is counted and dropped.
+    ///
+    /// # Errors
+    /// When the session ends.
+    pub fn exec(&mut self, command: &str) -> Result<Answer> {
+        let id = RequestId(self.next);
+        self.next = self.next.wrapping_add(1);
+        let argv: Vec<u8> = command
+            .split(' ')
+            .flat_map(|word| word.bytes().chain([0]))
+            .collect();
+        let start = Instant::now();
+        self.send(&ToGuest::Exec {
+            id,
+            credit: CREDIT,
+            argv: &argv,
+        })?;
+        let mut answer = Answer::default();
+        let mut ended = false;
+        while !ended {
+            let mut owed = 0;
+            self.receive(&mut |message| {
+                ended = note(&message, id, &mut answer, &mut owed);
+                ended || owed > CREDIT / 2
+            })?;
+            if !ended {
+                self.send(&ToGuest::Credit { id, bytes: owed })?;
+            }
+        }
+        answer.took = start.elapsed();
+        Ok(answer)
+    }
+
+    /// Like [`Session::exec`], for commands that must succeed.
+    ///
+    /// # Errors
+    /// With what the guest said.
+    pub fn run(&mut self, command: &str) -> Result<Answer> {
+        let answer = self.exec(command)?;
+        if answer.status == 0 {
+            return Ok(answer);
+        }
+        bail!(
+            "`{command}` ended with status {}{}",
+            answer.status,
+            answer.failures
+        )
+    }
+}
+
+/// Notes a message; says whether it ends request `id`.
+fn note(message: &FromGuest<'_>, id: RequestId, answer: &mut Answer, owed: &mut u32) -> bool {
+    let costs = match *message {
+        FromGuest::Stdout { id: of, data } | FromGuest::Stderr { id: of, data } if of == id => {
+            answer.stdout += data.len() as u64;
+            // The data and, at most, what its frame says besides.
+            data.len() as u32 + 8
+        }
+        FromGuest::Record { id: of, record } if of == id => {
+            answer.records += 1;
+            match record {
+                Record::Memory(memory) => answer.memory = Some(memory),
+                Record::Copied { bytes } => answer.copied = bytes,
+                _ => {}
+            }
+            RECORD
+        }
+        FromGuest::Failure { id: of, failure } if of == id => {
+            answer.failures.push_str(&told(&failure));
+            RECORD
+        }
+        FromGuest::Exit { id: of, status } if of == id => {
+            answer.status = status;
+            return true;
+        }
+        FromGuest::Closed { reason } => {
+            answer.status = -1;
+            answer.failures = format!(": the session was closed ({reason:?})");
+            return true;
+        }
+        _ => 0,
+    };
+    *owed += costs;
+    false
+}
+
+fn told(failure: &Failure<'_>) -> String {
+    format!(": {failure:?}")
+}

@@ -1,0 +1,145 @@
+//! Repetitions of one measurement, and what is said of them.
+
+use serde_json::{Value, json};
+
+/// The results of one measurement's repetitions, in one unit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Series(Vec<f64>);
+
+impl Series {
+    /// No results yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One result of something that needs no repetition.
+    pub fn once(value: f64) -> Self {
+        Self(vec![value])
+    }
+
+    /// Adds a result.
+    pub fn push(&mut self, value: f64) {
+        self.0.push(value);
+    }
+
+    /// How many results there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The middle result, or the mean of the middle two; NaN without results.
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        match (sorted.get(middle), sorted.len() % 2) {
+            (Some(&one), 1) => one,
+            (Some(&upper), _) => f64::midpoint(sorted[middle - 1], upper),
+            (None, _) => f64::NAN,
+        }
+    }
+
+    /// The smallest result; NaN without results.
+    pub fn min(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NAN, f64::min)
+    }
+
+    /// The largest result; NaN without results.
+    pub fn max(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NAN, f64::max)
+    }
+
+    /// The results in per cent above `base`.
+    pub fn percent_above(&self, base: f64) -> Self {
+        Self(self.0.iter().map(|v| (v / base - 1.0) * 100.0).collect())
+    }
+
+    /// Each result times `factor`.
+    pub fn scaled(&self, factor: f64) -> Self {
+        Self(self.0.iter().map(|v| v * factor).collect())
+    }
+
+    /// As an object with median, spread and count.
+    pub fn json(&self) -> Value {
+        json!({
+            "median": self.median(),
+            "min": self.min(),
+            "max": self.max(),
+            "repetitions": self.len(),
+        })
+    }
+}
+
+impl FromIterator<f64> for Series {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+/// A number as a table shows it: digits in groups of three, and decimals where the number is small.
+pub fn number(value: f64) -> String {
+    if !value.is_finite() {
+        return "-".to_owned();
+    }
+    let decimals = match value.abs() {
+        v if v >= 100.0 || v.fract() == 0.0 => 0,
+        v if v >= 10.0 => 1,
+        v if v >= 1.0 => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.decimals$}");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let (sign, digits) = match whole.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", whole),
+    };
+    let mut grouped = String::from(sign);
+    for (index, digit) in digits.chars().enumerate() {
+        if index != 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if !fraction.is_empty() {
+        grouped.push('.');
+        grouped.push_str(fraction);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_spread() {
+        let odd: Series = [3.0, 1.0, 2.0].into_iter().collect();
+        assert_eq!((odd.median(), odd.min(), odd.max()), (2.0, 1.0, 3.0));
+        let even: Series = [4.0, 1.0, 2.0, 3.0].into_iter().collect();
+        assert_eq!(even.median(), 2.5);
+        assert!(Series::new().median().is_nan());
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (value, text) in [
+            (0.0, "0"),
+            (999.0, "999"),
+            (1000.0, "1,000"),
+            (1_234_567.2, "1,234,567"),
+            (-65536.0, "-65,536"),
+            (0.0312, "0.031"),
+            (12.34, "12.3"),
+            (f64::NAN, "-"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn per_cent_above_a_base() {
+        let series: Series = [101.0, 99.0].into_iter().collect();
+        let above = series.percent_above(100.0);
+        assert!((above.max() - 1.0).abs() < 1e-9 && (above.min() + 1.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,240 @@
+//! Running programs with a time limit.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use uio_build::command::display;
+
+/// How often to look whether a program has ended.
+const PERIOD: Duration = Duration::from_millis(2);
+
+/// What a program left behind.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Exit status; 128 and the signal's number when a signal ended it.
+    pub status: i32,
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// What it complained about.
+    pub stderr: Vec<u8>,
+    /// How long it took.
+    pub took: Duration,
+    /// Its command line.
+    pub line: String,
+}
+
+impl Output {
+    /// What it printed, as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// What it complained about, as text.
+    pub fn complaint(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end().to_owned()
+    }
+
+    /// Itself, if the exit status is 0.
+    ///
+    /// # Errors
+    /// Otherwise, with what the program said.
+    pub fn success(self) -> Result<Self> {
+        if self.status == 0 {
+            return Ok(self);
+        }
+        let mut said = self.complaint();
+        if said.is_empty() {
+            said = self.text();
+        }
+        bail!("`{}` ended with status {}: {said}", self.line, self.status)
+    }
+}
+
+/// Runs a program to its end and captures both of its outputs. Its standard input is empty unless the command says
+/// otherwise.
+///
+/// # Errors
+/// When it cannot be started, or has not ended after `limit`; it is killed then.
+pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
+    let line = display(command);
+    Running::start(command)?.finish(limit, line)
+}
+
+/// A program whose outputs are being captured.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stdout: JoinHandle<Vec<u8>>,
+    stderr: JoinHandle<Vec<u8>>,
+    begun: Instant,
+}
+
+impl Running {
+    /// Starts a program with an empty standard input.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let begun = Instant::now();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("start `{}`", display(command)))?;
+        let stdout = reader(child.stdout.take());
+        let stderr = reader(child.stderr.take());
+        Ok(Self {
+            child,
+            stdout,
+            stderr,
+            begun,
+        })
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        // The child has not been waited for, so its number is still its own.
+        if let Some(pid) = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it has not ended after `limit`; it is killed then.
+    pub fn finish(mut self, limit: Duration, line: String) -> Result<Output> {
+        let status = wait(&mut self.child, limit);
+        if status.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            bail!(
+                "`{line}` did not end within {} s and was killed",
+                limit.as_secs_f32()
+            );
+        }
+        Ok(Output {
+            status: status.map_or(-1, code),
+            stdout: self.stdout.join().unwrap_or_default(),
+            stderr: self.stderr.join().unwrap_or_default(),
+            took: self.begun.elapsed(),
+            line,
+        })
+    }
+}
+
+/// Waits for a child's end.
+pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
+    let until = Instant::now() + limit;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < until => thread::sleep(PERIOD),
+            _ => return None,
+        }
+    }
+}
+
+/// The exit status, as a shell would give it.
+pub fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => code,
+        (None, Some(signal)) => 128 + signal,
+        (None, None) => -1,
+    }
+}
+
+/// Repeats `attempt` until it gives a value.
+///
+/// # Errors
+/// The last attempt's, when `limit` has passed.
+pub fn eventually<T>(limit: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    let until = Instant::now() + limit;
+    loop {
+        match attempt() {
+            Ok(value) => return Ok(value),
+            Err(error) if Instant::now() >= until => {
+                return Err(error.context(format!("not within {} s", limit.as_secs_f32())));
+            }
+            Err(_) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn reader(from: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        if let Some(mut from) = from {
+            // What was read until then is kept.
+            let _ = from.read_to_end(&mut all);
+        }
+        all
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    #[test]
+    fn outputs_and_status_are_kept_apart() {
+        let output = run(
+            &mut shell("echo out; echo err >&2; exit 3"),
+            Duration::from_secs(10),
+        )
+        .unwrap();
+        assert_eq!((output.status, output.text().as_str()), (3, "out\n"));
+        assert_eq!(output.complaint(), "err");
+        let error = output.success().unwrap_err().to_string();
+        assert!(
+            error.contains("status 3") && error.contains("err"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_does_not_end_is_killed() {
+        let begun = Instant::now();
+        let error = run(&mut shell("exec sleep 60"), Duration::from_millis(100)).unwrap_err();
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        assert!(error.to_string().contains("was killed"), "{error}");
+    }
+
+    #[test]
+    fn a_signal_shows_in_the_status() {
+        let output = run(&mut shell("kill -KILL $$"), Duration::from_secs(10)).unwrap();
+        assert_eq!(output.status, 128 + 9);
+    }
+
+    #[test]
+    fn attempts_end() {
+        let mut left = 3;
+        let value = eventually(Duration::from_secs(10), || {
+            left -= 1;
+            anyhow::ensure!(left == 0, "not yet");
+            Ok(7)
+        });
+        assert_eq!(value.unwrap(), 7);
+        let never = eventually::<()>(Duration::ZERO, || bail!("never"));
+        assert!(format!("{:#}", never.unwrap_err()).contains("never"));
+    }
+}
