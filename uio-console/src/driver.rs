@@ -49,7 +49,7 @@ pub const RX_BUFFERS: usize = 4;
 /// Length in bytes of a receive buffer.
 pub const RX_LEN: usize = 2048;
 /// The most transmit buffers, each holding at most one frame.
-pub const TX_BUFFERS: usize = ring::SIZE;
+pub const TX_BUFFERS: usize = 8;
 /// Length in bytes of a transmit buffer: the longest frame.
 pub const TX_LEN: usize = crate::MAX_FRAME;
 

@@ -63,7 +63,7 @@ fn start_refuses_what_is_no_console() {
         start(DeviceType::Console, VERSION_1, &[128, 4]),
         Some(Error::Queue)
     );
-    assert_eq!(start(DeviceType::Console, VERSION_1, &[8, 8]), None);
+    assert_eq!(start(DeviceType::Console, VERSION_1, &[16, 16]), None);
 }
 
 #[test]

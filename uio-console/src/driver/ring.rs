@@ -24,7 +24,7 @@ use super::Error;
 use super::port::Quiet;
 
 /// Descriptors of each queue, and the most buffers that travel through one.
-pub(super) const SIZE: usize = 8;
+pub(super) const SIZE: usize = 16;
 
 /// In `slot_of`: no buffer is lent under this token.
 const NOT_LENT: u8 = u8::MAX;

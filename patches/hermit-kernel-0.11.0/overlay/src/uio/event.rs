@@ -5,9 +5,10 @@ use hermit_sync::InterruptTicketMutex;
 use super::quiet;
 use crate::arch::core_local::core_scheduler;
 use crate::arch::processor::get_timer_ticks;
+use crate::scheduler::Sleeper;
 use crate::scheduler::task::TaskHandle;
 
-/// Something that one task at a time waits for.
+/// Something that one task of the overlay at a time waits for.
 ///
 /// Unlike the kernel's semaphore it may be waited for with a time limit while it is woken from an
 /// interrupt: a wake-up that finds the task no longer blocked is remembered instead of panicking.
@@ -17,7 +18,16 @@ pub(crate) struct Event {
 
 struct State {
 	pending: bool,
-	waiter: Option<TaskHandle>,
+	waiter: Waiter,
+}
+
+#[derive(Clone, Copy)]
+enum Waiter {
+	Nobody,
+	/// Without a time limit.
+	Asleep(Sleeper),
+	/// With one.
+	Blocked(TaskHandle),
 }
 
 impl Event {
@@ -25,7 +35,7 @@ impl Event {
 		Self {
 			state: InterruptTicketMutex::new(State {
 				pending: false,
-				waiter: None,
+				waiter: Waiter::Nobody,
 			}),
 		}
 	}
@@ -33,29 +43,63 @@ impl Event {
 	/// Blocks until [`Self::wake`] has been called since the last wait, or `timeout_ms` has passed.
 	pub(crate) fn wait(&self, timeout_ms: Option<u64>) {
 		let scheduler = core_scheduler();
-		let until = timeout_ms.map(|ms| get_timer_ticks().saturating_add(ms.saturating_mul(1000)));
-
 		let mut state = self.state.lock();
 		if !state.pending {
-			scheduler.block_current_task(until);
-			state.waiter = Some(scheduler.get_current_task_handle());
+			let asleep = match timeout_ms {
+				None => scheduler.uio_sleep(),
+				Some(_) => None,
+			};
+			state.waiter = match asleep {
+				Some(sleeper) => Waiter::Asleep(sleeper),
+				None => {
+					scheduler.block_current_task(timeout_ms.map(until));
+					Waiter::Blocked(scheduler.get_current_task_handle())
+				}
+			};
 			drop(state);
 			quiet::reschedule();
 			state = self.state.lock();
-			state.waiter = None;
+			state.waiter = Waiter::Nobody;
 		}
 		state.pending = false;
 	}
 
-	/// Ends the wait, or the next one when nobody waits now. Callable from an interrupt handler;
-	/// only on core 0, where every task of the overlay lives.
+	/// Ends the wait, or the next one when nobody waits now. Only on core 0, where every task of
+	/// the overlay lives.
 	pub(crate) fn wake(&self) {
 		let mut state = self.state.lock();
-		state.pending = true;
-		if let Some(task) = state.waiter.take() {
-			core_scheduler().uio_wake(task);
+		match state.signal() {
+			Waiter::Nobody => {}
+			Waiter::Asleep(sleeper) => core_scheduler().uio_rouse(sleeper),
+			Waiter::Blocked(task) => core_scheduler().uio_wake(task),
 		}
 	}
+
+	/// As [`Self::wake`], as the last act of an interrupt handler: who waits runs at once if nobody
+	/// of higher priority does.
+	pub(crate) fn wake_from_interrupt(&self) {
+		let waiter = self.state.lock().signal();
+		match waiter {
+			Waiter::Nobody => {}
+			Waiter::Asleep(sleeper) => core_scheduler().uio_switch_to(sleeper),
+			Waiter::Blocked(task) => {
+				core_scheduler().uio_wake(task);
+				quiet::reschedule();
+			}
+		}
+	}
+}
+
+impl State {
+	fn signal(&mut self) -> Waiter {
+		self.pending = true;
+		core::mem::replace(&mut self.waiter, Waiter::Nobody)
+	}
+}
+
+/// The time that is `timeout_ms` from now, as the scheduler takes it.
+fn until(timeout_ms: u64) -> u64 {
+	get_timer_ticks().saturating_add(timeout_ms.saturating_mul(1000))
 }
 
 /// How many tasks can wait for a semaphore at once; more of them look again every now and then.
@@ -86,7 +130,7 @@ impl Semaphore {
 	pub(crate) fn take(&self, timeout_ms: Option<u64>) -> bool {
 		let scheduler = core_scheduler();
 		let task = scheduler.get_current_task_handle();
-		let until = timeout_ms.map(|ms| get_timer_ticks().saturating_add(ms.saturating_mul(1000)));
+		let until = timeout_ms.map(until);
 
 		let mut state = self.state.lock();
 		if state.count > 0 {

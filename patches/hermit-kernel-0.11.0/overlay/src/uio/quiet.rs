@@ -16,7 +16,7 @@ static SWITCHING: AtomicBool = AtomicBool::new(false);
 static WOKEN: AtomicBool = AtomicBool::new(false);
 
 /// Switches tasks on core 0 on behalf of the overlay.
-pub(super) fn reschedule() {
+pub(crate) fn reschedule() {
 	let ours = core_id() == 0;
 	if ours {
 		SWITCHING.store(true, Ordering::Relaxed);
@@ -27,10 +27,9 @@ pub(super) fn reschedule() {
 	}
 }
 
-/// Switches tasks at the end of an interrupt of the overlay's devices.
-pub(super) fn reschedule_from_interrupt() {
+/// Called by the interrupt handlers of the overlay's devices.
+pub(super) fn woken() {
 	WOKEN.store(true, Ordering::Relaxed);
-	reschedule();
 }
 
 /// Called by the scheduler before it chooses a task: runs the executor unless the overlay is why.

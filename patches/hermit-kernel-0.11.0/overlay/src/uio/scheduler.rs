@@ -1,11 +1,41 @@
 //! What the overlay asks of a core's scheduler. A child module of `scheduler`, whose fields it
 //! reads.
+//!
+//! A task of the overlay that waits without a time limit is kept here and not in the queue of
+//! blocked tasks, and a task that an interrupt wakes is switched to at once: neither allocates, and
+//! neither looks through what the application has blocked.
 
-use hermit_sync::without_interrupts;
+use alloc::rc::Rc;
+use core::cell::RefCell;
+use core::ptr;
 
-use super::PerCoreScheduler;
-use super::task::{Task, TaskHandle};
+use hermit_sync::{InterruptTicketMutex, without_interrupts};
+
+use super::task::{Task, TaskHandle, TaskId, TaskStatus};
+use super::{PerCoreScheduler, WAITING_TASKS};
 use crate::arch::kernel::scheduler::TaskStacks;
+use crate::arch::switch::{switch_to_fpu_owner, switch_to_task};
+
+/// How many tasks can be asleep at once: the overlay task and its workers.
+const MAX_ASLEEP: usize = uio_core::platform::EVENTS + 1;
+
+/// The tasks that are asleep.
+struct Asleep([Option<Rc<RefCell<Task>>>; MAX_ASLEEP]);
+
+// SAFETY: only core 0 touches what is in here, with interrupts off.
+unsafe impl Send for Asleep {}
+
+static ASLEEP: InterruptTicketMutex<Asleep> =
+	InterruptTicketMutex::new(Asleep([const { None }; MAX_ASLEEP]));
+
+/// Whether a task with this identifier has not ended.
+pub(crate) fn uio_is_alive(id: i32) -> bool {
+	WAITING_TASKS.lock().contains_key(&TaskId::from(id))
+}
+
+/// A task that is asleep, by its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Sleeper(u8);
 
 impl PerCoreScheduler {
 	/// Calls `each` with every task of this core. Interrupts stay off meanwhile.
@@ -14,10 +44,90 @@ impl PerCoreScheduler {
 			each(&self.current_task.borrow());
 			self.ready_queue.uio_each(each);
 			self.blocked_tasks.uio_each(each);
+			if self.core() == 0 {
+				for task in ASLEEP.lock().0.iter().flatten() {
+					each(&task.borrow());
+				}
+			}
 			if self.idle_task.borrow().id != self.current_task.borrow().id {
 				each(&self.idle_task.borrow());
 			}
 		});
+	}
+
+	fn core(&self) -> u32 {
+		self.idle_task.borrow().core_id
+	}
+
+	/// Puts the current task to sleep, on core 0; it goes on running until the next switch. `None`
+	/// when it has to be blocked in the usual way. To be called with interrupts off.
+	pub(crate) fn uio_sleep(&mut self) -> Option<Sleeper> {
+		if self.core() != 0 {
+			return None;
+		}
+		let mut asleep = ASLEEP.lock();
+		let place = asleep.0.iter().position(Option::is_none)?;
+		self.current_task.borrow_mut().status = TaskStatus::Blocked;
+		asleep.0[place] = Some(self.current_task.clone());
+		Some(Sleeper(place as u8))
+	}
+
+	/// Takes a task out of its sleep; `None` when it is the current one, which then just goes on.
+	fn take(&mut self, sleeper: Sleeper) -> Option<Rc<RefCell<Task>>> {
+		let task = ASLEEP.lock().0[usize::from(sleeper.0)].take()?;
+		if Rc::ptr_eq(&task, &self.current_task) {
+			task.borrow_mut().status = TaskStatus::Running;
+			return None;
+		}
+		task.borrow_mut().status = TaskStatus::Ready;
+		Some(task)
+	}
+
+	/// Wakes a task that is asleep. To be called on core 0 with interrupts off.
+	pub(crate) fn uio_rouse(&mut self, sleeper: Sleeper) {
+		if let Some(task) = self.take(sleeper) {
+			self.ready_queue.push(task);
+		}
+	}
+
+	/// Wakes a task that is asleep and switches to it if it goes before the current one. To be
+	/// called on core 0, as the last act of an interrupt handler.
+	pub(crate) fn uio_switch_to(&mut self, sleeper: Sleeper) {
+		let Some(task) = self.take(sleeper) else {
+			return;
+		};
+		let (status, prio) = {
+			let current = self.current_task.borrow();
+			(current.status, current.prio)
+		};
+		match status {
+			TaskStatus::Idle => {}
+			TaskStatus::Running if prio < task.borrow().prio => {
+				self.current_task.borrow_mut().status = TaskStatus::Ready;
+				self.ready_queue.push(self.current_task.clone());
+			}
+			_ => {
+				self.ready_queue.push(task);
+				crate::uio::quiet::reschedule();
+				return;
+			}
+		}
+		let old_stack = ptr::from_mut(&mut self.current_task.borrow_mut().last_stack_pointer);
+		let new_stack = {
+			let mut task = task.borrow_mut();
+			task.status = TaskStatus::Running;
+			task.last_stack_pointer.as_usize()
+		};
+		self.current_task = task;
+		// SAFETY: as in `reschedule`: both stack pointers belong to tasks of this core that are kept
+		// alive, and interrupts are off.
+		unsafe {
+			if Rc::ptr_eq(&self.current_task, &self.fpu_owner) {
+				switch_to_fpu_owner(old_stack.cast(), new_stack);
+			} else {
+				switch_to_task(old_stack.cast(), new_stack);
+			}
+		}
 	}
 
 	/// Wakes a task if it is still blocked.

@@ -18,7 +18,7 @@ use crate::scheduler::{self, PerCoreScheduler};
 /// The longest name of a task, in bytes.
 pub(super) const MAX_NAME: usize = 15;
 
-/// How many tasks can have names; the oldest gives way.
+/// How many living tasks can have names; then the oldest name gives way.
 const NAMES: usize = 24;
 
 /// How many tasks of a core are reported.
@@ -55,11 +55,13 @@ pub(super) fn set_name(task: i32, name: &str) {
 	text[..len].copy_from_slice(&name.as_bytes()[..len]);
 
 	let mut named = NAMED.lock();
-	let slot = named.names.iter().position(|entry| entry.task == task);
-	let slot = slot.unwrap_or_else(|| {
-		named.next = (named.next + 1) % NAMES;
-		named.next
-	});
+	let place = |wanted: &dyn Fn(&Name) -> bool| named.names.iter().position(wanted);
+	let slot = place(&|name| name.task == task)
+		.or_else(|| place(&|name| !scheduler::uio_is_alive(name.task)))
+		.unwrap_or_else(|| {
+			named.next = (named.next + 1) % NAMES;
+			named.next
+		});
 	named.names[slot] = Name {
 		task,
 		len: len as u8,

@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use core::{ptr, slice};
 
 use align_address::Align;
-use hermit_sync::InterruptTicketMutex;
+use hermit_sync::{InterruptTicketMutex, OnceCell, without_interrupts};
 use memory_addresses::PhysAddr;
 use uio_core::isolation::{End, Entry, Isolation, Region};
 use uio_core::platform::EVENTS;
@@ -41,7 +41,7 @@ impl Isolation for Unisolated {
 		let memory = Frames {
 			start: frames.as_usize(),
 			size,
-			sealed: false,
+			writable_from: 0,
 		};
 		// 32-bit relocations against the image must reach from anywhere in the region.
 		let image = env::get_base_address().as_usize();
@@ -61,7 +61,10 @@ impl Isolation for Unisolated {
 
 	fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8]) -> End {
 		fault::install();
-		let Some(run) = RUNS.get(worker) else {
+		if RUNS.get().is_none() {
+			let _ = RUNS.set((0..EVENTS).map(|_| Run::new()).collect());
+		}
+		let Some(run) = runs().get(worker) else {
 			return End::Exited(126);
 		};
 		let end = run.run(program, argv);
@@ -70,7 +73,7 @@ impl Isolation for Unisolated {
 	}
 
 	fn interrupt(&self, worker: usize, within: Range<u64>) {
-		if let Some(run) = RUNS.get(worker) {
+		if let Some(run) = runs().get(worker) {
 			run.interrupt(&within);
 		}
 	}
@@ -80,7 +83,8 @@ impl Isolation for Unisolated {
 struct Frames {
 	start: usize,
 	size: usize,
-	sealed: bool,
+	/// Offset of the data, behind text and constants; 0 until the memory is sealed.
+	writable_from: usize,
 }
 
 impl Region for Frames {
@@ -89,17 +93,14 @@ impl Region for Frames {
 	}
 
 	fn bytes_mut(&mut self) -> &mut [u8] {
-		if self.sealed {
-			return &mut [];
-		}
-		let start = ptr::with_exposed_provenance_mut(self.start);
-		// SAFETY: the frames are ours, mapped, zeroed when they were allocated, and nothing runs in
-		// them before they are sealed.
-		unsafe { slice::from_raw_parts_mut(start, self.size) }
+		let start = ptr::with_exposed_provenance_mut(self.start + self.writable_from);
+		// SAFETY: the frames are ours, mapped, and zeroed when they were allocated. Nothing runs in
+		// them before they are sealed, and the loader asks for its data between runs only.
+		unsafe { slice::from_raw_parts_mut(start, self.size - self.writable_from) }
 	}
 
-	fn seal(&mut self, _: Range<usize>, _: Range<usize>) {
-		self.sealed = true;
+	fn seal(&mut self, _: Range<usize>, constants: Range<usize>) {
+		self.writable_from = constants.end.min(self.size);
 	}
 }
 
@@ -112,7 +113,7 @@ impl Drop for Frames {
 
 /// The run of a program on a worker.
 struct Run {
-	/// Task that runs the program; -1: none does.
+	/// Task that runs the program; 0, which is the idle task, if none does.
 	task: AtomicI32,
 	/// [`Origin`] of the call into the program; 0: it has not been entered.
 	origin: AtomicUsize,
@@ -124,24 +125,32 @@ struct Run {
 	held: interface::Held,
 }
 
-static RUNS: [Run; EVENTS] = [const {
-	Run {
-		task: AtomicI32::new(-1),
-		origin: AtomicUsize::new(0),
-		end: InterruptTicketMutex::new(None),
-		interrupt_stack: AtomicU64::new(0),
-		held: interface::Held::new(),
-	}
-}; EVENTS];
+/// One for each worker, from the first run of a program on.
+static RUNS: OnceCell<Vec<Run>> = OnceCell::new();
+
+/// The runs, if there ever was one.
+fn runs() -> &'static [Run] {
+	RUNS.get().map_or(&[], Vec::as_slice)
+}
 
 impl Run {
+	const fn new() -> Self {
+		Self {
+			task: AtomicI32::new(0),
+			origin: AtomicUsize::new(0),
+			end: InterruptTicketMutex::new(None),
+			interrupt_stack: AtomicU64::new(0),
+			held: interface::Held::new(),
+		}
+	}
+
 	/// The run of the current task, if it is inside a program.
 	fn current() -> Option<(usize, &'static Self)> {
 		let task: i32 = core_scheduler().get_current_task_id().into();
 		let inside = |run: &Self| {
 			run.task.load(Ordering::Relaxed) == task && run.origin.load(Ordering::Relaxed) != 0
 		};
-		RUNS.iter().enumerate().find(|(_, run)| inside(run))
+		runs().iter().enumerate().find(|(_, run)| inside(run))
 	}
 
 	fn run(&self, program: Entry<'_>, argv: &[u8]) -> End {
@@ -158,7 +167,7 @@ impl Run {
 		let count = arguments.len() - 1;
 		let vector = arguments.as_mut_ptr().expose_provenance();
 		let end = self.call_all(program, count, vector);
-		self.task.store(-1, Ordering::Relaxed);
+		self.task.store(0, Ordering::Relaxed);
 		end
 	}
 
@@ -211,11 +220,13 @@ impl Run {
 	/// Ends the run from another task of the same core, if the program itself was interrupted (and
 	/// not something that it called).
 	fn interrupt(&self, within: &Range<u64>) {
-		if self.task.load(Ordering::Relaxed) < 0 || self.origin.load(Ordering::Relaxed) == 0 {
+		if self.task.load(Ordering::Relaxed) == 0 || self.origin.load(Ordering::Relaxed) == 0 {
 			return;
 		}
 		let top = self.interrupt_stack.load(Ordering::Relaxed);
-		fault::redirect(top, |instruction| within.contains(&instruction));
+		without_interrupts(|| {
+			fault::redirect(top, |instruction| within.contains(&instruction));
+		});
 	}
 }
 

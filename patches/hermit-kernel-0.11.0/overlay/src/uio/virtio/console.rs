@@ -55,9 +55,9 @@ pub(in crate::uio) fn start() -> Option<Receiver> {
 	}
 }
 
-/// Called by the interrupt handler of the device.
+/// Called by the interrupt handler of the device, as its last act.
 pub(super) fn on_interrupt() {
-	ACTIVITY.wake();
+	ACTIVITY.wake_from_interrupt();
 }
 
 impl Receiver {

@@ -31,16 +31,17 @@ pub(super) fn message(vector: Vector) -> (u32, u32) {
 
 extern "x86-interrupt" fn console(_: ExceptionStackFrame) {
 	increment_irq_counter(Vector::Console as u8);
-	super::console::on_interrupt();
 	apic::eoi();
-	quiet::reschedule_from_interrupt();
+	quiet::woken();
+	super::console::on_interrupt();
 }
 
 extern "x86-interrupt" fn share(_: ExceptionStackFrame) {
 	increment_irq_counter(Vector::Share as u8);
 	super::share::on_interrupt();
 	apic::eoi();
-	quiet::reschedule_from_interrupt();
+	quiet::woken();
+	quiet::reschedule();
 }
 
 /// Installs the handler of `vector`.
