@@ -237,10 +237,20 @@ impl Mux {
         self.restarted && matches!(self.session, Session::Greeting(_))
     }
 
+    /// Whether to say hello once more if the guest goes on saying nothing: always after a session was lost, and a few
+    /// times after the start, when there may be no overlay to answer.
+    #[must_use]
+    pub fn may_greet_again(&self) -> bool {
+        const GREETINGS: u32 = 6;
+        matches!(self.session, Session::Greeting(count) if self.restarted || count < GREETINGS)
+    }
+
     /// Says hello once more, as the last one may have been lost with whatever garbled the session.
     pub fn greet_again(&mut self) {
         if self.to_guest.is_empty() {
-            self.session = Session::Greeting(0);
+            if self.restarted {
+                self.session = Session::Greeting(0);
+            }
             self.greet();
         }
     }

@@ -64,12 +64,17 @@ fn stdout(id: u32, data: &[u8]) -> FromGuest<'_> {
 }
 
 impl Bench {
-    /// A guest that has answered.
-    fn new() -> Self {
-        let mut bench = Self {
+    /// A guest that has said nothing yet.
+    fn silent() -> Self {
+        Self {
             mux: Mux::new(),
             guest_in: Deframer::new(),
-        };
+        }
+    }
+
+    /// A guest that has answered.
+    fn new() -> Self {
+        let mut bench = Self::silent();
         assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
         bench.guest(&hello());
         bench
@@ -571,4 +576,24 @@ fn a_guest_that_ignores_its_credit_costs_its_client_the_session() {
             .iter()
             .any(|message| message.starts_with("Interrupt"))
     );
+}
+
+#[test]
+fn a_guest_that_says_nothing_at_its_start_is_greeted_a_few_times() {
+    let mut bench = Bench::silent();
+    bench.guest_got();
+    let mut greetings = 1;
+    while bench.mux.may_greet_again() {
+        bench.mux.greet_again();
+        assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
+        greetings += 1;
+    }
+    assert_eq!(greetings, 6);
+    // It answers each of them, and the session is open after the last answer.
+    for _ in 0..greetings {
+        assert!(!bench.mux.is_open());
+        bench.guest(&hello());
+    }
+    assert!(bench.mux.is_open());
+    bench.still_serves();
 }

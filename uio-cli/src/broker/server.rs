@@ -244,7 +244,7 @@ impl<'a> Server<'a> {
     /// Until when something must be looked after although nothing happens.
     fn timeout(&self) -> Option<Timespec> {
         let grace = self.stopping.map(|since| since + TERM_GRACE);
-        let greet = self.mux.is_restarting().then(|| self.greeted + GREET_AGAIN);
+        let greet = self.mux.may_greet_again().then(|| self.greeted + GREET_AGAIN);
         let closing = self.clients.values().filter_map(|c| c.closing).min();
         let next = [grace, greet, closing.map(|since| since + CLOSE_GRACE)]
             .into_iter()
@@ -334,7 +334,7 @@ impl<'a> Server<'a> {
             let _ = self.child.kill();
             self.stopping = Some(now);
         }
-        if !self.mux.is_restarting() {
+        if !self.mux.may_greet_again() {
             self.greeted = now;
         } else if now >= self.greeted + GREET_AGAIN {
             self.mux.greet_again();
