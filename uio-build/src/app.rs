@@ -87,7 +87,8 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<BuiltI
     progress(&format!("compiler: {toolchain}"));
     progress(&format!("linker: {}", linker.display()));
     let target_dir = match &options.target_dir {
-        Some(dir) => dir.clone(),
+        // Cargo runs in the package's directory.
+        Some(dir) => std::path::absolute(dir).map_err(|error| Error::io(dir, error))?,
         None => workspace_target_dir(&toolchain, &manifest)?.join("hermit"),
     };
     progress(&format!(
