@@ -96,29 +96,34 @@ impl App<'_> {
     /// When the build fails.
     pub fn build(&self, uio: &Path) -> Result<Image> {
         let mut build = self.command(uio)?;
-        build
-            .args(["--locked", "--output", "json"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit());
-        let output = build
-            .output()
-            .with_context(|| format!("start `{}`", display(&build)))?;
-        if !output.status.success() {
-            bail!("`{}` failed ({})", display(&build), output.status);
-        }
-        let answer: Value = serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("`{}` gave no JSON", display(&build)))?;
-        let member = |name: &str| {
-            answer[name]
-                .as_str()
-                .map(str::to_owned)
-                .with_context(|| format!("`uio build` named no `{name}`"))
-        };
-        Ok(Image {
-            path: member("image")?.into(),
-            symbols: member("symbols")?.into(),
-            unstripped: member("unstripped")?.into(),
-            build_id: member("build_id")?,
-        })
+        finish(build.args(["--locked", "--output", "json"]))
     }
+}
+
+/// Runs a `uio build` that answers in JSON. Progress goes to standard error.
+///
+/// # Errors
+/// When the build fails.
+pub fn finish(build: &mut Command) -> Result<Image> {
+    build.stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = build
+        .output()
+        .with_context(|| format!("start `{}`", display(build)))?;
+    if !output.status.success() {
+        bail!("`{}` failed ({})", display(build), output.status);
+    }
+    let answer: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("`{}` gave no JSON", display(build)))?;
+    let member = |name: &str| {
+        answer[name]
+            .as_str()
+            .map(str::to_owned)
+            .with_context(|| format!("`uio build` named no `{name}`"))
+    };
+    Ok(Image {
+        path: member("image")?.into(),
+        symbols: member("symbols")?.into(),
+        unstripped: member("unstripped")?.into(),
+        build_id: member("build_id")?,
+    })
 }

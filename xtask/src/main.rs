@@ -1,6 +1,7 @@
 //! `cargo xtask`: what developers of this project do.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod cleanup;
 mod demo;
@@ -38,6 +39,8 @@ enum Task {
     Test(test::Args),
     /// What the project's CI runs: every tier of tests.
     Ci,
+    /// Measure what the overlay costs, and hold it against its goals.
+    Bench(bench::Args),
     /// Look after the patches to the kernel.
     #[command(subcommand)]
     Patches(patches::Command),
@@ -63,6 +66,7 @@ fn run(task: &Task) -> Result<ExitCode> {
         Task::Demo => demo::run(),
         Task::Test(args) => test::run(args),
         Task::Ci => test::run(&test::Args::default()),
+        Task::Bench(args) => bench::run(args),
         Task::Patches(command) => patches::run(command),
     }
 }

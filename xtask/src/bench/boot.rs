@@ -6,6 +6,7 @@ use super::image::{BASE, Image, loader_entry};
 use super::lab::Lab;
 use super::report::{Figure, Goal};
 use super::stats::Series;
+use super::vm::{Config, Vm};
 
 /// What the overlay may add to the boot, in per cent.
 const LIMIT_PERCENT: f64 = 1.0;
@@ -31,7 +32,12 @@ fn boots(lab: &Lab, image: &Image, devices: bool, count: usize) -> Result<Boots>
         loader: Series::new(),
     };
     for _ in 0..count {
-        let vm = lab.vm(image, devices, &marks, &[])?;
+        let share = devices.then(|| lab.share());
+        let vm = Vm::start(&Config {
+            marks: &marks,
+            deterministic: true,
+            ..lab.config(image, share.as_deref())
+        })?;
         let reached = |index| {
             let count = vm.counter.mark(index)?;
             count.with_context(|| format!("the guest never came by {:#x}", marks[index as usize]))
@@ -50,7 +56,10 @@ fn boots(lab: &Lab, image: &Image, devices: bool, count: usize) -> Result<Boots>
 pub fn figures(lab: &Lab) -> Result<Vec<Figure>> {
     let count = lab.repetitions.div_ceil(4).max(3);
     let mut figures = Vec::new();
-    for (devices, words) in [(true, "console and share attached"), (false, "without them")] {
+    for (devices, words) in [
+        (true, "console and share attached"),
+        (false, "without them"),
+    ] {
         let key = if devices { "boot.devices" } else { "boot.bare" };
         let with = boots(lab, &lab.with, devices, count)?;
         let without = boots(lab, lab.without()?, devices, count)?;

@@ -1,10 +1,26 @@
 //! Figures of the console: round trips of an empty command, `ls`, symbol lookup, memory.
 
-use anyhow::{Context, Result};
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::Duration;
 
-use super::lab::{LISTED, Lab, costs, measure};
+use anyhow::{Context, Result, ensure};
+
+use super::counter::between;
+use super::lab::{Costs, GAP, LISTED, Lab, costs, measure, micros};
+use super::profile::of_overlay;
 use super::report::{Figure, Goal};
+use super::session::{Answer, Session};
 use super::stats::Series;
+use crate::load::Load;
+use crate::uio::Uio;
+use crate::vm::Options;
+
+/// Connections that wrk keeps open.
+const CONNECTIONS: u32 = 8;
+
+/// How long wrk runs before anything is measured.
+const WARM: Duration = Duration::from_millis(500);
 
 /// The original's console round trip, in guest instructions.
 const ORIGINAL_CONSOLE: f64 = 2_407.0;
@@ -52,6 +68,77 @@ pub fn idle(lab: &Lab) -> Result<Vec<Figure>> {
     ])
 }
 
+/// Round trips while wrk keeps the web server busy. The guest finds no rest, so that only the instructions of the
+/// overlay's own code can be told from the server's.
+///
+/// # Errors
+/// When the guest does not do as it should.
+pub fn loaded(lab: &Lab) -> Result<Vec<Figure>> {
+    let vm = lab.attached(&[])?;
+    let mut session = vm.attach()?;
+    session.run("exit 0")?;
+    let limit = 60 + lab.repetitions as u32;
+    let load = Load::start(vm.port, "/", CONNECTIONS, limit)?;
+    sleep(WARM);
+    let before = vm.counter.blocks()?;
+    let mut micros_of = Series::new();
+    for _ in 0..lab.repetitions {
+        sleep(GAP);
+        micros_of.push(micros(session.run("exit 0")?.took));
+    }
+    let executed = between(&before, &vm.counter.blocks()?);
+    let report = load.finish()?;
+    ensure!(report.failed == 0, "{} requests failed", report.failed);
+    let own = of_overlay(&lab.with, &executed) as f64 / lab.repetitions as f64;
+    Ok(vec![
+        Figure::new(
+            "console.loaded.time",
+            "console round trip, `exit 0`, under wrk",
+            "µs",
+            micros_of,
+        ),
+        Figure::new(
+            "console.loaded.own",
+            "the same: instructions of the overlay's own code (mean)",
+            "instructions",
+            Series::once(own),
+        ),
+    ])
+}
+
+/// Round trips through `uio run`'s broker.
+///
+/// # Errors
+/// When the VM does not start or the guest does not do as it should.
+pub fn broker(lab: &Lab, uio: PathBuf) -> Result<Vec<Figure>> {
+    let uio = Uio::new(uio)?;
+    let options = Options {
+        name: "bench",
+        image: lab.with.bootable.clone(),
+        share: Some(lab.share().display().to_string()),
+        run: ["--memory", "512M", "--accel", "tcg"]
+            .map(str::to_owned)
+            .to_vec(),
+        // Without a network the web server ends.
+        publish: Some(8080),
+        ..Options::default()
+    };
+    let vm = options.start(&uio)?;
+    let mut session = Session::open(&vm.socket())?;
+    session.run("exit 0")?;
+    let mut micros_of = Series::new();
+    for _ in 0..lab.repetitions {
+        sleep(GAP);
+        micros_of.push(micros(session.run("exit 0")?.took));
+    }
+    Ok(vec![Figure::new(
+        "console.broker.time",
+        "console round trip, `exit 0`, idle, through the broker",
+        "µs",
+        micros_of,
+    )])
+}
+
 /// `ls` of a directory of 23 files.
 ///
 /// # Errors
@@ -61,7 +148,7 @@ pub fn ls(lab: &Lab) -> Result<Vec<Figure>> {
     let mut session = vm.attach()?;
     let command = format!("ls {}/listed", session.hello.share);
     let listed = session.run(&command)?;
-    anyhow::ensure!(
+    ensure!(
         listed.records as usize == LISTED,
         "`{command}` lists {} entries, not {LISTED}",
         listed.records
@@ -91,7 +178,7 @@ pub fn ls(lab: &Lab) -> Result<Vec<Figure>> {
 pub fn symbols(lab: &Lab) -> Result<Vec<Figure>> {
     let mut first = Series::new();
     let mut heap = Series::new();
-    let mut again = super::lab::Costs::default();
+    let mut again = Costs::default();
     for _ in 0..3 {
         let vm = lab.attached(&[])?;
         let mut session = vm.attach()?;
@@ -118,19 +205,14 @@ pub fn symbols(lab: &Lab) -> Result<Vec<Figure>> {
             "instructions",
             again.instructions,
         ),
-        Figure::new(
-            "symbols.time",
-            "symbol lookup, again",
-            "µs",
-            again.micros,
-        ),
+        Figure::new("symbols.time", "symbol lookup, again", "µs", again.micros),
         Figure::new("symbols.heap", "heap that lookups keep", "bytes", heap)
             .goal(Goal::Original(ORIGINAL_HEAP)),
     ])
 }
 
 /// Heap in use, in bytes.
-fn used(session: &mut super::session::Session) -> Result<f64> {
+fn used(session: &mut Session) -> Result<f64> {
     let memory = session.run("free")?.memory;
     Ok(memory.context("`free` sent no record")?.heap_used as f64)
 }
@@ -142,7 +224,7 @@ fn used(session: &mut super::session::Session) -> Result<f64> {
 pub fn memory(lab: &Lab) -> Result<Vec<Figure>> {
     let vm = lab.attached(&[])?;
     let mut session = vm.attach()?;
-    let told = |answer: super::session::Answer| answer.memory.context("`free` sent no record");
+    let told = |answer: Answer| answer.memory.context("`free` sent no record");
     let idle = told(session.run("free")?)?;
     let share = session.hello.share.clone();
     for command in [
@@ -160,7 +242,11 @@ pub fn memory(lab: &Lab) -> Result<Vec<Figure>> {
     Ok(vec![
         once("memory.idle", "overlay's memory, idle", idle.overlay),
         once("memory.used", "overlay's memory, after use", used.overlay),
-        once("memory.programs", "loaded programs' memory (one of 4 kB)", used.programs),
+        once(
+            "memory.programs",
+            "loaded programs' memory (one of 4 kB)",
+            used.programs,
+        ),
         once(
             "memory.unloaded",
             "loaded programs' memory, unloaded",

@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_plugin_compiles() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::scratch::Scratch::new("plugin").unwrap();
         assert!(build(dir.path()).unwrap().is_file());
     }
 }

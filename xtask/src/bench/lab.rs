@@ -5,7 +5,6 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 use uio_build::{cc, symbols};
 
 use super::counter::{self, Blocks, between};
@@ -13,12 +12,13 @@ use super::image::Image;
 use super::session::{Answer, Session};
 use super::stats::Series;
 use super::vm::{Config, Vm};
+use crate::scratch::Scratch;
 
 /// Files in the directory that is listed.
 pub const LISTED: usize = 23;
 
 /// Pause before each command, the same everywhere: an idle emulator takes its time to wake.
-const GAP: Duration = Duration::from_millis(10);
+pub const GAP: Duration = Duration::from_millis(10);
 
 /// The programs that are loaded.
 pub const PROGRAMS: [(&str, &str); 3] = [
@@ -29,7 +29,7 @@ pub const PROGRAMS: [(&str, &str); 3] = [
 
 /// Images, plugin, share and repetitions.
 pub struct Lab {
-    dir: TempDir,
+    dir: Scratch,
     /// The image with the overlay.
     pub with: Image,
     /// The image without, if it was asked for.
@@ -82,7 +82,7 @@ impl Lab {
         loader: &Path,
         repetitions: usize,
     ) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("uio-bench-").tempdir()?;
+        let dir = Scratch::new("bench")?;
         let lab = Self {
             with: Image::open(with, dir.path(), "with.hermit")?,
             without: without
@@ -139,30 +139,24 @@ impl Lab {
     /// # Errors
     /// When it does not boot.
     pub fn attached(&self, environment: &[String]) -> Result<Vm> {
-        self.vm(&self.with, true, &[], environment)
+        Vm::start(&Config {
+            environment,
+            ..self.config(&self.with, Some(&self.share()))
+        })
     }
 
-    /// Starts a VM, with the overlay's devices or without.
-    ///
-    /// # Errors
-    /// When it does not boot.
-    pub fn vm(
-        &self,
-        image: &Image,
-        devices: bool,
-        marks: &[u64],
-        environment: &[String],
-    ) -> Result<Vm> {
-        let share = self.share();
-        Vm::start(&Config {
+    /// How to start a VM: with the console and this share, or with neither.
+    pub fn config<'a>(&'a self, image: &'a Image, share: Option<&'a Path>) -> Config<'a> {
+        Config {
             loader: &self.loader,
             image: &image.bootable,
             plugin: &self.plugin,
-            marks,
-            console: devices,
-            share: devices.then_some(share.as_path()),
-            environment,
-        })
+            marks: &[],
+            console: share.is_some(),
+            share,
+            deterministic: false,
+            environment: &[],
+        }
     }
 }
 

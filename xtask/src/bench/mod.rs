@@ -2,11 +2,14 @@
 //!
 //! Guests run under QEMU's software emulation with one vCPU and 512 MiB, and a plugin counts the instructions that
 //! they execute. A command is sent when everything before it was drained and the guest is at rest, after the same pause
-//! each time, and counts until the guest is at rest again.
+//! each time, and counts until the guest is at rest again: what the guest does between its answer and its sleep is part
+//! of the figure.
 
 mod boot;
 mod console;
 mod counter;
+mod files;
+mod http;
 mod image;
 mod lab;
 mod profile;
@@ -14,42 +17,68 @@ mod program;
 mod report;
 mod session;
 mod size;
+mod specification;
 mod stats;
 mod vm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use crate::build::{self, App};
+use crate::project;
 use lab::Lab;
 use report::Figure;
 
-/// Measure size, boot, console, files and programs, and hold them against their goals.
+/// The application that is measured.
+const WEB: &str = "demos/web";
+
+/// Where the image without the overlay is built, so that neither build takes the other's place.
+const PLAIN_TARGET: &str = "target/guest-plain";
+
+/// Measure size, boot, requests, console, files and programs, and hold them against their goals.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// What to measure; everything when nothing is named.
     #[command(subcommand)]
     what: Option<What>,
-    /// The unstripped image with the overlay.
+    /// The unstripped image with the overlay; demos/web is built when none is named.
     #[arg(long, global = true, value_name = "PATH")]
     image: Option<PathBuf>,
-    /// The unstripped image without the overlay.
+    /// The unstripped image without the overlay; demos/web is built when none is named.
     #[arg(long, global = true, value_name = "PATH")]
     plain: Option<PathBuf>,
     /// The boot loader.
     #[arg(long, global = true, value_name = "PATH")]
     loader: Option<PathBuf>,
+    /// The `uio` command; built when none is named.
+    #[arg(long, global = true, value_name = "PATH")]
+    uio: Option<PathBuf>,
     /// How often to measure each thing.
     #[arg(long, global = true, default_value_t = 21, value_name = "N")]
     repeat: usize,
     /// Measure less often: for a look, not for the record.
     #[arg(long, global = true)]
     quick: bool,
+    /// Write the table into SPECIFICATION.md; only when everything is measured.
+    #[arg(long)]
+    write: bool,
     /// How to print the figures.
     #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
     output: Output,
+}
+
+impl Args {
+    /// The `uio` command, built if need be.
+    fn uio(&self) -> Result<PathBuf> {
+        match &self.uio {
+            Some(path) => Ok(path.clone()),
+            None => build::uio(),
+        }
+    }
 }
 
 /// How to print.
@@ -57,7 +86,7 @@ pub struct Args {
 enum Output {
     /// A table.
     Text,
-    /// An array of objects.
+    /// An object with the figures and what they were measured on.
     Json,
 }
 
@@ -72,10 +101,14 @@ enum What {
     },
     /// From the kernel's entry to the application's main.
     Boot,
-    /// The round trip of an empty command.
+    /// Requests to the web server, while the overlay sleeps.
+    Http,
+    /// The round trip of an empty command: idle, under wrk, and through the broker.
     Console,
     /// Listing 23 files on the share.
     Ls,
+    /// Reading and writing a long file on the share.
+    Files,
     /// Looking symbols up.
     Symbols,
     /// Loading and running programs.
@@ -96,90 +129,141 @@ enum What {
     },
 }
 
+impl What {
+    /// Everything that has figures.
+    const ALL: [Self; 9] = [
+        Self::Size { symbols: None },
+        Self::Boot,
+        Self::Http,
+        Self::Console,
+        Self::Ls,
+        Self::Symbols,
+        Self::Program,
+        Self::Files,
+        Self::Memory,
+    ];
+
+    /// Whether an image without the overlay is needed.
+    fn compares(&self) -> bool {
+        matches!(self, Self::Size { .. } | Self::Boot | Self::Http)
+    }
+
+    fn figures(&self, lab: &Lab, args: &Args) -> Result<Vec<Figure>> {
+        match self {
+            Self::Size { .. } => size::figures(lab),
+            Self::Boot => boot::figures(lab),
+            Self::Http => http::figures(lab, Duration::from_secs(if args.quick { 1 } else { 2 })),
+            Self::Console => {
+                let mut figures = console::idle(lab)?;
+                figures.extend(console::loaded(lab)?);
+                figures.extend(console::broker(lab, args.uio()?)?);
+                Ok(figures)
+            }
+            Self::Ls => console::ls(lab),
+            Self::Files => files::figures(lab),
+            Self::Symbols => console::symbols(lab),
+            Self::Program => program::figures(lab),
+            Self::Memory => console::memory(lab),
+            Self::Profile { .. } => Ok(Vec::new()),
+        }
+    }
+}
+
 /// Runs the measurements. A missed goal makes a failing exit code.
 ///
 /// # Errors
 /// Says what is missing, or what a guest did not do.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let lab = lab(args, &root)?;
-    if let Some(What::Profile {
-        command,
-        before,
-        lines,
-    }) = &args.what
-    {
-        return profile(args, &lab, &command.join(" "), before.as_deref(), *lines);
-    }
-    if let Some(What::Size { symbols: Some(count) }) = args.what {
-        return sizes(args, &lab, count);
-    }
-    let figures = match &args.what {
-        Some(what) => measure(what, &lab)?,
+    ensure!(
+        !args.write || args.what.is_none() && !args.quick,
+        "--write is for the whole set of figures: name none, and leave --quick away"
+    );
+    let lab = lab(args)?;
+    match &args.what {
+        Some(What::Profile {
+            command,
+            before,
+            lines,
+        }) => {
+            let command = command.join(" ");
+            profile(args, &lab, &command, before.as_deref(), *lines)
+        }
+        Some(What::Size {
+            symbols: Some(count),
+        }) => sizes(args, &lab, *count),
+        Some(what) => tell(args, &what.figures(&lab, args)?),
         None => {
             let mut figures = Vec::new();
-            for what in [
-                What::Size { symbols: None },
-                What::Boot,
-                What::Console,
-                What::Ls,
-                What::Symbols,
-                What::Program,
-                What::Memory,
-            ] {
-                figures.extend(measure(&what, &lab)?);
+            for what in What::ALL {
+                eprintln!("measuring: {what:?}");
+                figures.extend(what.figures(&lab, args)?);
             }
-            figures
+            if args.write {
+                specification::write(&project::root()?, &figures)?;
+            }
+            tell(args, &figures)
         }
-    };
+    }
+}
+
+fn tell(args: &Args, figures: &[Figure]) -> Result<ExitCode> {
     match args.output {
-        Output::Text => print!("{}", report::table(&figures)),
-        Output::Json => println!("{:#}", report::json(&figures)),
+        Output::Text => print!("{}", report::table(figures)),
+        Output::Json => println!(
+            "{:#}",
+            json!({
+                "conditions": {
+                    "emulator": vm::version()?,
+                    "memory_mib": vm::MEMORY_MIB,
+                    "vcpus": 1,
+                },
+                "figures": report::json(figures),
+            })
+        ),
     }
     let missed = figures.iter().any(|figure| figure.held() == Some(false));
     Ok(ExitCode::from(u8::from(missed)))
 }
 
-fn measure(what: &What, lab: &Lab) -> Result<Vec<Figure>> {
-    match what {
-        What::Size { .. } => size::figures(lab),
-        What::Boot => boot::figures(lab),
-        What::Console => console::idle(lab),
-        What::Ls => console::ls(lab),
-        What::Symbols => console::symbols(lab),
-        What::Program => program::figures(lab),
-        What::Memory => console::memory(lab),
-        What::Profile { .. } => Ok(Vec::new()),
-    }
-}
-
-fn lab(args: &Args, root: &Path) -> Result<Lab> {
-    let image = |given: &Option<PathBuf>, dir: &str| {
-        let built = root.join(format!("target/{dir}/x86_64-unknown-hermit/release/web"));
-        given.clone().unwrap_or(built)
+fn lab(args: &Args) -> Result<Lab> {
+    let root = project::root()?;
+    let compares = args.what.as_ref().is_none_or(What::compares);
+    let with = match &args.image {
+        Some(path) => path.clone(),
+        None => {
+            let app = App {
+                package: WEB,
+                ..App::default()
+            };
+            app.build(&args.uio()?)?.unstripped
+        }
     };
-    let with = image(&args.image, "guest");
-    ensure!(
-        with.is_file(),
-        "{} is not there; `uio build demos/web --target-dir target/guest`, or name an image with --image",
-        with.display()
-    );
-    let plain = image(&args.plain, "guest-plain");
-    let loader = args.loader.clone().unwrap_or_else(|| {
-        root.join("uio-loader/target/x86_64-unknown-none/release/uio-loader")
-    });
-    let repetitions = if args.quick {
-        args.repeat.min(5)
-    } else {
-        args.repeat
+    let without = match &args.plain {
+        Some(path) => Some(path.clone()),
+        None if compares => Some(plain(&args.uio()?, &root)?),
+        None => None,
     };
+    let built = "uio-loader/target/x86_64-unknown-none/release/uio-loader";
+    let loader = args.loader.clone().unwrap_or_else(|| root.join(built));
+    let most = if args.quick { 5 } else { usize::MAX };
     Lab::new(
         &with,
-        plain.is_file().then_some(plain.as_path()),
+        without.as_deref(),
         &loader,
-        repetitions,
+        args.repeat.clamp(1, most),
     )
     .context("getting ready to measure")
+}
+
+/// Builds the image without the overlay.
+fn plain(uio: &Path, root: &Path) -> Result<PathBuf> {
+    let mut build = std::process::Command::new(uio);
+    build
+        .current_dir(root)
+        .args(["build", WEB, "--no-default-features", "--target-dir"])
+        .arg(root.join(PLAIN_TARGET))
+        .args(["--locked", "--output", "json"]);
+    build::finish(&mut build).map(|image| image.unstripped)
 }
 
 fn profile(
@@ -208,7 +292,12 @@ fn profile(
     let lines = profile::by_function(&lab.with, &blocks, lab.repetitions as u64);
     match args.output {
         Output::Text => print!("{}", profile::text(&lines, limit)),
-        Output::Json => println!("{:#}", json!({ "command": command, "functions": profile::json(&lines) })),
+        Output::Json => {
+            println!(
+                "{:#}",
+                json!({ "command": command, "functions": profile::json(&lines) })
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

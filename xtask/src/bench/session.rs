@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use uio_console::frame::{self, Deframer};
 use uio_console::record::{Failure, Memory, Record};
 use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, ToGuest};
@@ -25,15 +25,15 @@ pub struct Session {
     deframer: Deframer,
     received: Vec<u8>,
     next: u32,
-    /// The commands that the guest has, and where its share is mounted.
+    /// Frames that were no message of this protocol.
+    foreign: u32,
+    /// What the guest said of itself.
     pub hello: Hello,
 }
 
 /// What is kept of the guest's hello.
 #[derive(Clone, Debug, Default)]
 pub struct Hello {
-    /// Commands, separated by spaces.
-    pub commands: String,
     /// Mount point of the share; empty without one.
     pub share: String,
 }
@@ -79,6 +79,7 @@ impl Session {
             deframer: Deframer::new(),
             received: Vec::new(),
             next: 1,
+            foreign: 0,
             hello: Hello::default(),
         };
         session.stream.write_all(&[0])?;
@@ -89,13 +90,14 @@ impl Session {
         session.receive(&mut |message| {
             if let FromGuest::Hello(said) = message {
                 hello = Some(Hello {
-                    commands: said.commands.to_owned(),
                     share: said.share.to_owned(),
                 });
             }
             hello.is_some()
         })?;
         session.hello = hello.context("the overlay said no hello")?;
+        // What came before the hello may have been cut off.
+        session.foreign = 0;
         Ok(session)
     }
 
@@ -117,6 +119,7 @@ impl Session {
             while !self.received.is_empty() {
                 let (used, payload) = self.deframer.next(&self.received);
                 let message = payload.and_then(Result::ok).map(frame::decode_payload);
+                self.foreign += u32::from(matches!(message, Some(Err(_))));
                 let enough = matches!(message, Some(Ok(message)) if take(message));
                 self.received.drain(..used);
                 if enough {
@@ -166,6 +169,10 @@ impl Session {
             }
         }
         answer.took = start.elapsed();
+        ensure!(
+            self.foreign == 0,
+            "the guest's messages are not of this version of the protocol; build the image again"
+        );
         Ok(answer)
     }
 

@@ -2,20 +2,38 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
 
 use super::counter::Counter;
 use super::session::Session;
+use crate::cleanup;
+use crate::http::free_port;
+use crate::scratch::Scratch;
 
 /// How long a guest may take to boot.
 const BOOT_LIMIT: Duration = Duration::from_secs(60);
+
+/// Memory of the guests, in MiB.
+pub const MEMORY_MIB: u32 = 512;
+
+/// The emulator.
+const QEMU: &str = "qemu-system-x86_64";
+
+/// The emulator's version, as it tells it.
+///
+/// # Errors
+/// When it does not start.
+pub fn version() -> Result<String> {
+    let mut qemu = Command::new(QEMU);
+    let said = uio_build::command::capture_stdout(qemu.arg("--version"))?;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    Ok(said.lines().next().unwrap_or_default().to_owned())
+}
 
 /// The line that the application prints when it serves.
 const SERVES: &str = "listening on port";
@@ -34,14 +52,18 @@ pub struct Config<'a> {
     pub console: bool,
     /// The directory to share, if one is.
     pub share: Option<&'a Path>,
+    /// Whether the guest's clock counts its instructions instead of the host's time, so that what waits for a time to
+    /// pass repeats. Each takes 1,024 ns: waiting is then little of what is counted.
+    pub deterministic: bool,
     /// `KEY=VALUE` for the guest's environment.
     pub environment: &'a [String],
 }
 
 /// A running VM. It ends when dropped.
 pub struct Vm {
-    child: Child,
-    dir: TempDir,
+    // Before the directory: what is dropped first ends first.
+    _qemu: Qemu,
+    dir: Scratch,
     /// The port of the host that leads to the guest's web server.
     pub port: u16,
     /// The VM's counts.
@@ -54,31 +76,31 @@ impl Vm {
     /// # Errors
     /// When QEMU does not start, or the guest does not boot; with its last words.
     pub fn start(config: &Config<'_>) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("uio-bench-").tempdir()?;
+        let dir = Scratch::new("bench-vm")?;
         let port = free_port()?;
         let log = fs::File::create(dir.path().join("qemu.log"))?;
-        let child = Command::new("qemu-system-x86_64")
+        let child = Command::new(QEMU)
             .args(arguments(config, dir.path(), port))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .context("qemu-system-x86_64 does not start; `apt install qemu-system-x86`")?;
-        let mut child = Guard(Some(child));
+        cleanup::kill_at_end(child.id());
+        let mut qemu = Qemu(child);
         let counter = Counter::open(&dir.path().join("counts"), Duration::from_secs(10))
             .with_context(|| last_words(dir.path()))?;
         let start = Instant::now();
         while !fs::read(dir.path().join("serial.log"))
             .is_ok_and(|serial| String::from_utf8_lossy(&serial).contains(SERVES))
         {
-            if child.ended() || start.elapsed() > BOOT_LIMIT {
+            if qemu.ended() || start.elapsed() > BOOT_LIMIT {
                 bail!("the guest does not boot\n{}", last_words(dir.path()));
             }
             sleep(Duration::from_millis(20));
         }
-        let child = child.0.take().context("QEMU is not there")?;
         Ok(Self {
-            child,
+            _qemu: qemu,
             dir,
             port,
             counter,
@@ -103,41 +125,22 @@ impl Vm {
     }
 }
 
-impl Drop for Vm {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
+/// A process of QEMU, which ends when dropped.
+struct Qemu(Child);
 
-/// Ends QEMU when starting fails half-way.
-struct Guard(Option<Child>);
-
-impl Guard {
+impl Qemu {
     fn ended(&mut self) -> bool {
-        self.0
-            .as_mut()
-            .is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+        !matches!(self.0.try_wait(), Ok(None))
     }
 }
 
-impl Drop for Guard {
+impl Drop for Qemu {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            end(child);
-        }
+        // It may have ended by itself; then there is nothing to end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        cleanup::forget(self.0.id());
     }
-}
-
-fn end(child: &mut Child) {
-    // It may have ended by itself; then there is nothing to end.
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free TCP port")?;
-    Ok(listener.local_addr()?.port())
 }
 
 fn last_words(dir: &Path) -> String {
@@ -168,8 +171,11 @@ fn arguments(config: &Config<'_>, dir: &Path, port: u16) -> Vec<OsString> {
     };
     pair("-accel", "tcg".into());
     pair("-cpu", "max".into());
+    if config.deterministic {
+        pair("-icount", "shift=10,sleep=off".into());
+    }
     pair("-smp", "1".into());
-    pair("-m", "512M".into());
+    pair("-m", format!("{MEMORY_MIB}M").into());
     pair("-display", "none".into());
     pair("-vga", "none".into());
     pair("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04".into());

@@ -11,6 +11,18 @@ struct step {
 
 static unsigned long seen[16];
 
+#define S1(i) (unsigned long)(i) * (i) + (i)
+#define S4(i) S1(i), S1((i) + 1), S1((i) + 2), S1((i) + 3)
+#define S16(i) S4(i), S4((i) + 4), S4((i) + 8), S4((i) + 12)
+#define S64(i) S16(i), S16((i) + 16), S16((i) + 32), S16((i) + 48)
+
+static const unsigned long numbers[256] = {S64(0), S64(64), S64(128), S64(192)};
+
+static unsigned long look_up(unsigned long x)
+{
+    return numbers[x & 255];
+}
+
 static unsigned long fold(unsigned long x)
 {
     unsigned long sum = 0;
@@ -47,6 +59,7 @@ static const struct step steps[] = {
     {"swap", swap},
     {"collatz", collatz},
     {"clock", clock_now},
+    {"look up", look_up},
 };
 
 int main(int argc, char **argv)
@@ -55,7 +68,7 @@ int main(int argc, char **argv)
 
     for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (steps[i].run(x) == 1 && argv[0][0] == '?') {
-            uio_printf("%s: %lu of %lu\n", steps[i].name, seen[i], x);
+            uio_write(1, steps[i].name, strlen(steps[i].name));
         }
     }
     return seen[12] == 0;
