@@ -129,6 +129,11 @@ impl Deframer {
     /// and the frame's payload or why it was refused, if one ended (or broke) there. Empty frames
     /// (a zero after a zero) are passed over: they serve to end whatever came before.
     pub fn next<'a>(&'a mut self, chunk: &[u8]) -> (usize, Option<Result<&'a [u8], Error>>) {
+        if !self.is_inside()
+            && let Some((used, len)) = self.whole(chunk)
+        {
+            return (used, Some(Ok(self.payload.get(..len).unwrap_or_default())));
+        }
         let mut used = 0;
         while let Some(&byte) = chunk.get(used) {
             if byte != 0 {
@@ -160,6 +165,43 @@ impl Deframer {
             return (used, Some(Ok(self.payload.get(..len).unwrap_or_default())));
         }
         (used, None)
+    }
+
+    /// Whether a frame has begun and not ended.
+    fn is_inside(&self) -> bool {
+        self.zero_due || self.len != 0 || self.run != 0 || self.state == State::Skipping
+    }
+
+    /// The usual case: a sound frame that lies in `chunk` as a whole, from its start on. Returns how
+    /// many bytes it takes and how many its payload has. Anything else is `None`, with nothing changed
+    /// but the buffer.
+    fn whole(&mut self, chunk: &[u8]) -> Option<(usize, usize)> {
+        let mut from = chunk.iter();
+        let mut to = 0;
+        let mut code = *from.next()?;
+        if code == 0 {
+            return None;
+        }
+        loop {
+            for _ in 1..code {
+                let &byte = from.next()?;
+                if byte == 0 {
+                    return None;
+                }
+                *self.payload.get_mut(to)? = byte;
+                to += 1;
+            }
+            let &next = from.next()?;
+            if next == 0 {
+                break;
+            }
+            if code != u8::MAX {
+                *self.payload.get_mut(to)? = 0;
+                to += 1;
+            }
+            code = next;
+        }
+        (to <= MAX_UNSTUFFED).then(|| (chunk.len() - from.as_slice().len(), to))
     }
 
     /// Takes the code byte of a run, and the zero that the run before it implied. Returns how many

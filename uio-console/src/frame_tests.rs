@@ -49,7 +49,7 @@ fn every_length_comes_back() {
         for density in [1, 2, 255] {
             let payload: Vec<u8> = (0..len)
                 .map(|_| {
-                    if random.next() % density == 0 {
+                    if random.next().is_multiple_of(density) {
                         0
                     } else {
                         (random.next() % 255) as u8 + 1

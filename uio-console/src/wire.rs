@@ -387,8 +387,18 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A number of up to 32 bits, in at most five bytes.
-    #[inline(never)]
     fn number(&mut self) -> Result<u32, Error> {
+        match self.rest {
+            [byte @ 0..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u32::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_number(&mut self) -> Result<u32, Error> {
         let mut number = 0u64;
         for shift in [0, 7, 14, 21, 28] {
             let (&byte, rest) = self.rest.split_first().ok_or(Error::Malformed)?;

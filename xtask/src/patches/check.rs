@@ -190,7 +190,8 @@ impl Builder<'_> {
             &server,
             false,
         );
-        if !overlay.is_empty() {
+        // The hooks call the overlay, which the last patch starts.
+        if !overlay.is_empty() && has_overlay(tree) {
             let on: Vec<&str> = server
                 .iter()
                 .copied()
@@ -333,6 +334,12 @@ fn features(tree: &Tree) -> Vec<String> {
     keys.filter(|key| !key.starts_with(' '))
         .map(str::to_owned)
         .collect()
+}
+
+/// Whether the kernel has the overlay as a module, which is what its hooks call.
+fn has_overlay(tree: &Tree) -> bool {
+    let source = tree.get("src/lib.rs").unwrap_or_default();
+    String::from_utf8_lossy(source).contains("mod uio;")
 }
 
 /// The overlay's features that the manifest has.

@@ -8,6 +8,9 @@
 //! - Locks shared between those tasks disable interrupts and are held for a few instructions.
 //! - Nothing here is on a path of the application, and nothing here polls.
 
+// Without a transport nobody listens, and most of this waits for one.
+#![cfg_attr(not(feature = "uio-virtio"), allow(dead_code, unused_imports))]
+
 pub(crate) mod event;
 mod files;
 mod image;

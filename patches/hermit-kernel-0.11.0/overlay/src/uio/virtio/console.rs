@@ -61,8 +61,8 @@ pub(super) fn on_interrupt() {
 }
 
 impl Receiver {
-	/// Hands what arrived to `each`, and blocks until the device has something new to say. False
-	/// when the device is given up.
+	/// Blocks until the device has something to say, and hands what arrived to `each`. False when
+	/// the device is given up.
 	pub(in crate::uio) fn receive(&mut self, each: &mut dyn FnMut(&[u8])) -> bool {
 		let received = self.rx.receive(each);
 		let sent = match TX.lock().as_mut() {
@@ -70,13 +70,12 @@ impl Receiver {
 			None => Ok(false),
 		};
 		match (received, sent) {
-			(Ok(bytes), Ok(room)) => {
+			(Ok(_), Ok(room)) => {
 				if room {
 					wake_waiting();
 				}
-				if bytes == 0 {
-					ACTIVITY.wait(None);
-				}
+				// Whatever the device did since its last interrupt ends this at once.
+				ACTIVITY.wait(None);
 				true
 			}
 			(Err(err), _) | (_, Err(err)) => self.restart(err),
