@@ -75,7 +75,16 @@ fn messages_are_written_as_postcard_writes_them() {
         let name = &[0, 0xff, b'n'][..];
         for record in [
             Record::Stat(stat),
-            Record::Entry(Entry { name, stat }),
+            Record::Entry(Entry {
+                name,
+                kind: Kind::Directory,
+                stat: None,
+            }),
+            Record::Entry(Entry {
+                name,
+                kind: stat.kind,
+                stat: Some(stat),
+            }),
             Record::Task(task),
             Record::Memory(memory),
             Record::Bytes {

@@ -28,6 +28,9 @@ pub struct Open {
     pub truncate: bool,
 }
 
+/// What is done with an entry of a directory; false ends the listing.
+pub type Visit<'v> = dyn FnMut(&Entry<'_>) -> bool + 'v;
+
 /// A tree of files. Paths are absolute, bytes without a zero among them.
 pub trait Files: Sync {
     /// Opens a file.
@@ -44,10 +47,11 @@ pub trait Files: Sync {
 
     /// Calls `each` with every entry of a directory but `.` and `..`; stops when it returns false.
     /// `each` may block for long, and may use files itself: it is called with no lock held.
+    /// Entries have a [`Stat`] only with `stats`, which may cost a request a file.
     ///
     /// # Errors
-    /// [`Error`]
-    fn list(&self, path: &[u8], each: &mut dyn FnMut(&Entry<'_>) -> bool) -> Result<(), Error>;
+    /// [`Error`]; `Error::Os(ENOTDIR)` when the path leads to a file, or past one.
+    fn list(&self, path: &[u8], stats: bool, each: &mut Visit<'_>) -> Result<(), Error>;
 
     /// Makes a directory.
     ///

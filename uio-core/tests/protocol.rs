@@ -137,11 +137,36 @@ fn from_guest() -> [FromGuest<'static>; 8] {
     ]
 }
 
+/// An entry of a directory, without and with what `stat` tells of it.
+fn entries() -> [FromGuest<'static>; 2] {
+    let directory = Stat {
+        kind: Kind::Directory,
+        mode: 0o755,
+        size: 4096,
+        modified_ns: 1,
+        inode: 3,
+        links: 2,
+        ..STAT
+    };
+    [None, Some(directory)].map(|stat| FromGuest::Record {
+        id: ID,
+        record: Record::Entry(Entry {
+            name: b"www",
+            kind: Kind::Directory,
+            stat,
+        }),
+    })
+}
+
 fn records() -> [Record<'static>; 14] {
     let (name, data, text) = (&b""[..], &b""[..], "");
     [
         Record::Command { name: text },
-        Record::Entry(Entry { name, stat: STAT }),
+        Record::Entry(Entry {
+            name,
+            kind: Kind::File,
+            stat: None,
+        }),
         Record::Stat(STAT),
         Record::Bytes { at: 0, data },
         Record::Task(Task {
@@ -468,6 +493,9 @@ fn examples() {
         match message {
             FromGuest::Stderr { .. } | FromGuest::Credit { .. } => {}
             other => check(payload(&other)),
+        }
+        if let FromGuest::Record { .. } = message {
+            entries().iter().for_each(|entry| check(payload(entry)));
         }
     }
     assert_eq!(shown.next(), None);

@@ -244,7 +244,10 @@ impl<'a> Server<'a> {
     /// Until when something must be looked after although nothing happens.
     fn timeout(&self) -> Option<Timespec> {
         let grace = self.stopping.map(|since| since + TERM_GRACE);
-        let greet = self.mux.may_greet_again().then(|| self.greeted + GREET_AGAIN);
+        let greet = self
+            .mux
+            .may_greet_again()
+            .then(|| self.greeted + GREET_AGAIN);
         let closing = self.clients.values().filter_map(|c| c.closing).min();
         let next = [grace, greet, closing.map(|since| since + CLOSE_GRACE)]
             .into_iter()

@@ -56,7 +56,7 @@ pub const ALL: &[GuestCommand] = &[
         true,
         Nothing,
     ),
-    command("ls", "ls [-a] [PATH…]", "list files", true, Paths),
+    command("ls", "ls [-al] [PATH…]", "list files", true, Paths),
     command(
         "cat",
         "cat [PATH…]",

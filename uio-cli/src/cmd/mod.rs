@@ -18,6 +18,8 @@ pub mod symbols;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use rustix::termios;
+
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};
 use crate::render::{Format, Output};
@@ -50,6 +52,10 @@ pub(crate) fn with_output<T>(format: Format, with: impl FnOnce(&mut Output<'_>) 
     let colour = io::stdout().is_terminal()
         && format == Format::Text
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let width = termios::tcgetwinsize(io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|&width| width > 0);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut err = io::stderr().lock();
     with(&mut Output {
@@ -57,6 +63,7 @@ pub(crate) fn with_output<T>(format: Format, with: impl FnOnce(&mut Output<'_>) 
         err: &mut err,
         format,
         colour,
+        width,
     })
 }
 

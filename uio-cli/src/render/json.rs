@@ -40,7 +40,10 @@ pub fn record(record: &Record<'_>) -> Value {
         Record::Command { name } => command(name),
         Record::Entry(entry) => {
             let mut object = text("entry", "name", entry.name);
-            stat(&mut object, &entry.stat);
+            object.insert("kind".into(), parts::kind(entry.kind).into());
+            if let Some(of) = &entry.stat {
+                stat(&mut object, of);
+            }
             Value::Object(object)
         }
         Record::Stat(of) => {

@@ -3,6 +3,7 @@
 //! Standard output gets the answer: bytes as they are, or tables, or one JSON document. Standard
 //! error gets everything else.
 
+pub mod columns;
 pub mod failure;
 pub mod json;
 pub mod parts;
@@ -39,6 +40,8 @@ pub struct Output<'a> {
     pub format: Format,
     /// Whether standard output is a terminal that shows colours.
     pub colour: bool,
+    /// Characters in a line of the terminal that standard output is; `None` when it is none.
+    pub width: Option<usize>,
 }
 
 /// Finds symbols whose names are like one that is missing.
@@ -184,7 +187,7 @@ impl<'a, 'b> Renderer<'a, 'b> {
     fn end_table(&mut self) -> io::Result<()> {
         if let Some(mut table) = self.table.take() {
             text::put_in_order(&mut table);
-            table.write(self.output.out)?;
+            text::write(&table, self.output)?;
         }
         self.text.end(self.output)
     }

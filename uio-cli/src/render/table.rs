@@ -47,6 +47,15 @@ impl Table {
         self.rows.sort_by_key(|row| key(row));
     }
 
+    /// The cells of the first column, without its heading.
+    #[must_use]
+    pub fn first(&self) -> Vec<&str> {
+        self.rows
+            .iter()
+            .filter_map(|row| row.first().map(String::as_str))
+            .collect()
+    }
+
     /// Writes the table.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ fn rendered(
         err: &mut err,
         format,
         colour,
+        width: None,
     };
     let near = |name: &[u8]| match name {
         b"coutner" => vec!["counter".to_owned(), "count".to_owned()],
@@ -78,24 +79,67 @@ fn stat(kind: Kind, mode: u32, size: u64) -> Stat {
     }
 }
 
+/// Entries of `ls`, or of `ls -l`.
+fn listed(long: bool) -> [Record<'static>; 3] {
+    let entry = |name, stat: Stat| {
+        Record::Entry(Entry {
+            name,
+            kind: stat.kind,
+            stat: long.then_some(stat),
+        })
+    };
+    [
+        entry(b"web.toml", stat(Kind::File, 0o644, 412)),
+        entry(b"\x1b[31mred\xff", stat(Kind::Directory, 0o755, 4096)),
+        entry(b"web", stat(Kind::Directory, 0o755, 4096)),
+    ]
+}
+
+#[test]
+fn names_of_entries() {
+    let of = listed(false);
+    assert_eq!(text(&["ls"], &of), "\\u{1b}[31mred\\xff/\nweb/\nweb.toml\n");
+    let value = json(&["ls"], &of);
+    let web = serde_json::json!({ "type": "entry", "name": "web.toml", "kind": "file" });
+    assert_eq!(value[0], web);
+    assert_eq!(value[1]["name_hex"], "1b5b33316d726564ff");
+    assert_eq!(value[2]["kind"], "directory");
+}
+
+#[test]
+fn names_of_entries_fill_a_terminal() {
+    let argv = words(&["ls"]);
+    let shown = |width| {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut output = Output {
+            out: &mut out,
+            err: &mut err,
+            format: Format::Text,
+            colour: false,
+            width: Some(width),
+        };
+        let mut renderer = Renderer::new(&mut output, &argv);
+        for message in records(&listed(false)) {
+            renderer.message(&message);
+        }
+        renderer.finish(0).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(shown(80), "\\u{1b}[31mred\\xff/  web/  web.toml\n");
+    assert_eq!(shown(30), "\\u{1b}[31mred\\xff/  web.toml\nweb/\n");
+    assert_eq!(shown(5), "\\u{1b}[31mred\\xff/\nweb/\nweb.toml\n");
+}
+
 #[test]
 fn entries() {
-    let of = [
-        Record::Entry(Entry {
-            name: b"web.toml",
-            stat: stat(Kind::File, 0o644, 412),
-        }),
-        Record::Entry(Entry {
-            name: b"\x1b[31mred\xff",
-            stat: stat(Kind::Directory, 0o755, 4096),
-        }),
-    ];
+    let of = listed(true);
     assert_eq!(
-        text(&["ls"], &of),
+        text(&["ls", "-l"], &of),
         "drwxr-xr-x  2  4096  2026-01-07 10:12:44  \\u{1b}[31mred\\xff\n\
+         drwxr-xr-x  2  4096  2026-01-07 10:12:44  web\n\
          -rw-r--r--  2   412  2026-01-07 10:12:44  web.toml\n"
     );
-    let value = json(&["ls"], &of);
+    let value = json(&["ls", "-l"], &of);
     assert_eq!(value[0]["name"], "web.toml");
     assert_eq!(value[0]["mode"], "0644");
     assert_eq!(value[0]["kind"], "file");
@@ -532,6 +576,7 @@ fn output_that_cannot_be_written_is_told() {
         err: &mut err,
         format: Format::Text,
         colour: false,
+        width: None,
     };
     let mut renderer = Renderer::new(&mut output, &argv);
     renderer.message(&FromGuest::Stdout { id: ID, data: b"x" });

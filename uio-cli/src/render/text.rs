@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use uio_console::record::{Entry, LogLine, Memory, Record, Stat};
+use uio_console::record::{Entry, Kind, LogLine, Memory, Record, Stat};
 
 use super::Output;
+use super::columns;
 use super::parts::{demangled, kind, level, mode, printable, size, task_state};
 use super::table::{Align, Column, Table};
 use super::time;
@@ -13,6 +14,9 @@ use crate::client::hello::hex;
 use crate::cmd::guest_commands;
 use Align::{Left, Right};
 
+/// Of `ls`, where only names are told.
+const NAMES: &[Column] = &[("", Left)];
+/// Of `ls -l`.
 const ENTRIES: &[Column] = &[("", Left), ("", Right), ("", Right), ("", Left), ("", Left)];
 const TASKS: &[Column] = &[
     ("ID", Right),
@@ -50,7 +54,10 @@ pub fn row(record: &Record<'_>) -> Option<(&'static [Column], Vec<String>)> {
             let help = known.map_or(String::new(), |command| command.help.to_owned());
             (COMMANDS, vec![printable(usage.as_bytes()), help])
         }
-        Record::Entry(entry) => (ENTRIES, entry_row(entry)),
+        Record::Entry(entry) => match &entry.stat {
+            Some(stat) => (ENTRIES, entry_row(entry.name, stat)),
+            None => (NAMES, vec![entry_name(entry)]),
+        },
         Record::Task(task) => (
             TASKS,
             vec![
@@ -103,19 +110,43 @@ pub fn row(record: &Record<'_>) -> Option<(&'static [Column], Vec<String>)> {
 pub fn put_in_order(table: &mut Table) {
     if table.has(ENTRIES) {
         table.sort_by_key(|row| row.last().cloned());
+    } else if table.has(NAMES) {
+        table.sort_by_key(|row| {
+            row.first()
+                .map(|name| name.trim_end_matches('/').to_owned())
+        });
     } else if table.has(TASKS) {
         table.sort_by_key(|row| row.first().and_then(|id| id.parse::<i64>().ok()));
     }
 }
 
-fn entry_row(entry: &Entry<'_>) -> Vec<String> {
-    let stat = &entry.stat;
+/// Writes a table; one of names as many side by side as the terminal has room for.
+///
+/// # Errors
+/// Why it could not be written.
+pub fn write(table: &Table, output: &mut Output<'_>) -> io::Result<()> {
+    match output.width {
+        Some(width) if table.has(NAMES) => columns::write(&table.first(), width, output.out),
+        _ => table.write(output.out),
+    }
+}
+
+/// The name of an entry, with a slash after that of a directory.
+fn entry_name(entry: &Entry<'_>) -> String {
+    let mut name = printable(entry.name);
+    if entry.kind == Kind::Directory {
+        name.push('/');
+    }
+    name
+}
+
+fn entry_row(name: &[u8], stat: &Stat) -> Vec<String> {
     vec![
         mode(stat.kind, stat.mode),
         stat.links.to_string(),
         stat.size.to_string(),
         time::date(stat.modified_ns / 1_000_000_000),
-        printable(entry.name),
+        printable(name),
     ]
 }
 

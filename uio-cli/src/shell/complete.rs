@@ -116,7 +116,7 @@ impl Completer {
             } = message
                 && let Ok(name) = std::str::from_utf8(entry.name)
             {
-                names.push((name.to_owned(), entry.stat.kind == Kind::Directory));
+                names.push((name.to_owned(), entry.kind == Kind::Directory));
             }
             true
         });

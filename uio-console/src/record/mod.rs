@@ -103,8 +103,10 @@ pub enum Kind {
 pub struct Entry<'a> {
     /// Its name, not necessarily UTF-8.
     pub name: &'a [u8],
-    /// What the directory or the file says of it.
-    pub stat: Stat,
+    /// Kind of file. A symbolic link in a directory is not followed.
+    pub kind: Kind,
+    /// What the file says of itself, where that was asked for.
+    pub stat: Option<Stat>,
 }
 
 /// What is known of a file.

@@ -173,10 +173,10 @@ fn remove_directory(cx: &mut Context<'_>, path: &[u8], depth: usize) -> Result<(
 fn names(cx: &Context<'_>, path: &[u8]) -> Result<Vec<u8>, Error> {
     let mut names: Vec<u8> = Vec::new();
     let mut room = true;
-    cx.files().list(path, &mut |entry| {
+    cx.files().list(path, false, &mut |entry| {
         room = names.try_reserve(entry.name.len() + 2).is_ok();
         if room {
-            names.push((entry.stat.kind == Kind::Directory).into());
+            names.push((entry.kind == Kind::Directory).into());
             names.extend_from_slice(entry.name);
             names.push(0);
         }

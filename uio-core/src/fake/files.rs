@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use uio_console::record::{Entry, Kind, Stat};
 
-use crate::files::{Error, File, Files, Open};
+use crate::files::{Error, File, Files, Open, Visit};
 
 const ENOENT: Error = Error::Os(2);
 const EIO: i32 = 5;
@@ -238,7 +238,7 @@ impl Files for FakeFiles {
         Ok(stat(inode, &node))
     }
 
-    fn list(&self, path: &[u8], each: &mut dyn FnMut(&Entry<'_>) -> bool) -> Result<(), Error> {
+    fn list(&self, path: &[u8], stats: bool, each: &mut Visit<'_>) -> Result<(), Error> {
         if !matches!(self.node(path)?, (_, Node::Directory)) {
             return Err(ENOTDIR);
         }
@@ -246,9 +246,11 @@ impl Files for FakeFiles {
         for (child, (inode, node)) in &tree {
             if child != b"/" && parent(child) == path {
                 let at = child.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+                let stat = stat(*inode, node);
                 let entry = Entry {
                     name: &child[at + 1..],
-                    stat: stat(*inode, node),
+                    kind: stat.kind,
+                    stat: stats.then_some(stat),
                 };
                 if !each(&entry) {
                     break;

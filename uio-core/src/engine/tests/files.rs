@@ -53,6 +53,10 @@ fn ls_lists() {
         4
     );
     assert_eq!(names(&succeeds(&mut host, &["ls", "a"])), ["a"]);
+    assert_eq!(
+        names(&succeeds(&mut host, &["ls", "-l", "a", "dir"])),
+        ["a", "dir/c"]
+    );
     assert_eq!(names(&succeeds(&mut host, &["ls", "/"])), ["tmp", "uio"]);
     assert_eq!(
         names(&succeeds(&mut host, &["ls", "dir", "/tmp"])),
@@ -67,6 +71,36 @@ fn ls_lists() {
         &mut host,
         &["ls", "/uio"],
         &[Host::text(&Failure::NoShare { arg: 1 })],
+    );
+}
+
+#[test]
+fn ls_looks_at_the_files_only_when_asked() {
+    let mut host = sample();
+    let told = |host: &mut Host, args: &[&str]| -> Vec<_> {
+        let entry = |record| match record {
+            Record::Entry(entry) => (entry.kind, entry.stat.map(|stat| (stat.kind, stat.size))),
+            other => panic!("{other:?}"),
+        };
+        succeeds(host, args).records().map(entry).collect()
+    };
+    let (file, directory) = (Kind::File, Kind::Directory);
+    assert_eq!(
+        told(&mut host, &["ls", "/uio"]),
+        [(file, None), (file, None), (directory, None)]
+    );
+    assert_eq!(
+        told(&mut host, &["ls", "-l", "/uio"]),
+        [
+            (file, Some((file, 5))),
+            (file, Some((file, 6))),
+            (directory, Some((directory, 0)))
+        ]
+    );
+    assert_eq!(told(&mut host, &["ls", "a"]), [(file, None)]);
+    assert_eq!(
+        told(&mut host, &["ls", "-l", "a"]),
+        [(file, Some((file, 5)))]
     );
 }
 

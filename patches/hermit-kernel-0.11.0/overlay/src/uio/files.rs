@@ -9,8 +9,8 @@ mod vfs;
 use alloc::boxed::Box;
 
 use hermit_sync::OnceCell;
-use uio_console::record::{Entry, Stat};
-use uio_core::files::{Error, File, Files, Open};
+use uio_console::record::Stat;
+use uio_core::files::{Error, File, Files, Open, Visit};
 
 use self::path::Path;
 use self::vfs::Vfs;
@@ -102,8 +102,8 @@ impl Files for AllFiles {
 		with!(path, |files, inside| files.stat(inside))
 	}
 
-	fn list(&self, path: &[u8], each: &mut dyn FnMut(&Entry<'_>) -> bool) -> Result<(), Error> {
-		with!(path, |files, inside| files.list(inside, each))
+	fn list(&self, path: &[u8], stats: bool, each: &mut Visit<'_>) -> Result<(), Error> {
+		with!(path, |files, inside| files.list(inside, stats, each))
 	}
 
 	fn mkdir(&self, path: &[u8], mode: u32) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 
 use num::ToPrimitive;
 use uio_console::record::{Entry, Kind, Stat};
-use uio_core::files::{Error, File, Open};
+use uio_core::files::{Error, File, Open, Visit};
 
 use crate::errno::{EEXIST, EINVAL, EIO, EISDIR, ENOENT, ENOTDIR};
 use crate::executor::block_on;
@@ -124,7 +124,8 @@ impl Vfs {
 	pub(super) fn list(
 		&self,
 		path: &str,
-		each: &mut dyn FnMut(&Entry<'_>) -> bool,
+		stats: bool,
+		each: &mut Visit<'_>,
 	) -> Result<(), Error> {
 		if self.stat(path)?.kind != Kind::Directory {
 			return Err(Error::Os(ENOTDIR));
@@ -141,11 +142,12 @@ impl Vfs {
 			}
 			child.push('/');
 			child.push_str(&entry.name);
-			// Mount points have nothing to say of themselves here.
+			// Directories here tell names only. Mount points have nothing to say of themselves.
 			let stat = self.stat(&child).unwrap_or(ROOT);
 			if !each(&Entry {
 				name: entry.name.as_bytes(),
-				stat,
+				kind: stat.kind,
+				stat: stats.then_some(stat),
 			}) {
 				break;
 			}

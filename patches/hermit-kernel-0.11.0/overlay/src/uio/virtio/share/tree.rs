@@ -6,7 +6,7 @@ use uio_9p::error::Error as NineError;
 use uio_9p::fs::{self, Follow, Mount};
 use uio_9p::types::flags::{O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
 use uio_console::record::{Entry, Kind, Stat};
-use uio_core::files::{Error, File, Open};
+use uio_core::files::{Error, File, Open, Visit};
 
 /// The share. Paths are relative to its root.
 pub(in crate::uio) struct Share(pub(super) Mount);
@@ -15,15 +15,30 @@ fn os(err: NineError) -> Error {
 	Error::Os(err.errno().0)
 }
 
+/// The kind behind a type as `d_type` of `readdir(3)` has it, and a mode from bit 12 on.
+fn kind_of(file_type: u32) -> Kind {
+	match file_type {
+		8 => Kind::File,
+		4 => Kind::Directory,
+		10 => Kind::Link,
+		_ => Kind::Other,
+	}
+}
+
+/// What a directory says of an entry's kind; nothing where the server's own directory does not know.
+fn kind_in(entry: &fs::Entry<'_>) -> Option<Kind> {
+	match entry.kind {
+		0 if entry.qid.is_dir() => Some(Kind::Directory),
+		0 if entry.qid.is_symlink() => Some(Kind::Link),
+		0 => None,
+		file_type => Some(kind_of(file_type.into())),
+	}
+}
+
 /// What the server says of a file, as the overlay has it.
 fn stat_of(stat: &fs::Stat) -> Stat {
 	Stat {
-		kind: match stat.mode & 0o170_000 {
-			0o100_000 => Kind::File,
-			0o040_000 => Kind::Directory,
-			0o120_000 => Kind::Link,
-			_ => Kind::Other,
-		},
+		kind: kind_of(stat.mode >> 12),
 		mode: stat.mode & 0o7777,
 		size: stat.size,
 		modified_ns: stat
@@ -67,26 +82,31 @@ impl Share {
 	pub(in crate::uio) fn list(
 		&self,
 		path: &str,
-		each: &mut dyn FnMut(&Entry<'_>) -> bool,
+		stats: bool,
+		each: &mut Visit<'_>,
 	) -> Result<(), Error> {
-		let directory = self.0.open(path.as_bytes(), O_RDONLY, 0).map_err(os)?;
 		let mut stopped = false;
 		let mut child = path.as_bytes().to_vec();
 		if !child.is_empty() {
 			child.push(b'/');
 		}
 		let parent = child.len();
-		let result = directory.readdir(&mut |entry| {
-			child.truncate(parent);
-			child.extend_from_slice(entry.name);
-			// An entry that went away in between is not there.
-			let Ok(stat) = self.0.stat(&child, Follow::No) else {
-				return Ok(());
+		let result = self.0.readdir(path.as_bytes(), &mut |entry| {
+			let (kind, stat) = match kind_in(entry) {
+				Some(kind) if !stats => (kind, None),
+				_ => {
+					child.truncate(parent);
+					child.extend_from_slice(entry.name);
+					// An entry that went away in between is not there.
+					let Ok(stat) = self.0.stat(&child, Follow::No) else {
+						return Ok(());
+					};
+					let stat = stat_of(&stat);
+					(stat.kind, stats.then_some(stat))
+				}
 			};
-			if each(&Entry {
-				name: entry.name,
-				stat: stat_of(&stat),
-			}) {
+			let name = entry.name;
+			if each(&Entry { name, kind, stat }) {
 				return Ok(());
 			}
 			stopped = true;
