@@ -1,14 +1,13 @@
 //! A virtual machine for the time of a test: started with `uio run --detach`, stopped when it goes out of scope.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::cleanup;
 use crate::http::{self, Response};
-use crate::process::{Output, run};
+use crate::process::Output;
 use crate::uio::Uio;
 
 /// How to start a virtual machine.
@@ -147,14 +146,6 @@ impl<'u> Vm<'u> {
     /// When `uio` does not start, or does not end in time.
     pub fn exec(&self, argv: &[&str]) -> Result<Output> {
         self.uio.run(&self.exec_args(argv))
-    }
-
-    /// Runs a command in the guest with a time limit of one's own.
-    ///
-    /// # Errors
-    /// As [`exec`](Self::exec).
-    pub fn exec_within(&self, argv: &[&str], limit: Duration) -> Result<Output> {
-        run(&mut self.uio.command(&self.exec_args(argv)), limit)
     }
 
     /// Runs a command in the guest, which must succeed; gives what it printed.

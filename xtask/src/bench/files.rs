@@ -54,7 +54,7 @@ fn rate(took: Duration) -> f64 {
 /// # Errors
 /// When the guest does not do as it should.
 pub fn figures(lab: &Lab) -> Result<Vec<Figure>> {
-    let content: Vec<u8> = (0..BYTES).map(|at| (at * 31 >> 3) as u8).collect();
+    let content: Vec<u8> = (0..BYTES).map(|at| ((at * 31) >> 3) as u8).collect();
     let original = lab.share().join("original");
     std::fs::write(&original, &content)?;
     let mut figures = Vec::new();

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::image::Image;
-use super::lab::Lab;
+use super::lab::{Lab, profiled};
+use super::profile::{besides_allocator, of_overlay};
 use super::report::{Figure, Goal};
 use super::stats::Series;
 use super::vm::Vm;
@@ -26,23 +27,33 @@ const CONNECTIONS: u32 = 8;
 const REQUESTS: usize = 500;
 
 /// One image's results.
-struct Side {
-    vm: Vm,
+#[derive(Clone, Debug, Default)]
+struct Results {
     /// Guest instructions a request, under wrk.
     loaded: Series,
     /// Requests a second, under wrk.
     rate: Series,
     /// Guest instructions a request, one after the other.
     single: Series,
+    /// Of these, all that are not the allocator's.
+    besides: Series,
+    /// Of these, those of the overlay's own code.
+    own: Series,
 }
 
-impl Side {
-    fn new(lab: &Lab, image: &Image) -> Result<Self> {
+/// A VM and its results.
+struct Side<'a> {
+    vm: Vm,
+    image: &'a Image,
+    results: Results,
+}
+
+impl<'a> Side<'a> {
+    fn new(lab: &Lab, image: &'a Image) -> Result<Self> {
         Ok(Self {
             vm: Vm::start(&lab.config(image, Some(&lab.share())))?,
-            loaded: Series::new(),
-            rate: Series::new(),
-            single: Series::new(),
+            image,
+            results: Results::default(),
         })
     }
 
@@ -59,8 +70,10 @@ impl Side {
         // The question for their number is a request too.
         let requests = self.requests()? - requests - 1;
         ensure!(requests != 0, "no request was answered");
-        self.loaded.push((after - before) as f64 / requests as f64);
-        self.rate.push(report.rate);
+        self.results
+            .loaded
+            .push((after - before) as f64 / requests as f64);
+        self.results.rate.push(report.rate);
         Ok(())
     }
 
@@ -73,33 +86,64 @@ impl Side {
 
     /// One request after the other, over one connection.
     fn single(&mut self) -> Result<()> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.vm.port))?;
+        let mut connection = Connection::new(self.vm.port)?;
+        connection.request()?;
+        let blocks = profiled(&self.vm, &mut || {
+            (0..REQUESTS).try_for_each(|_| connection.request())
+        })?;
+        let all = blocks.values().sum();
+        let results = &mut self.results;
+        for (series, instructions) in [
+            (&mut results.single, all),
+            (&mut results.besides, besides_allocator(self.image, &blocks)),
+            (&mut results.own, of_overlay(self.image, &blocks)),
+        ] {
+            series.push(instructions as f64 / REQUESTS as f64);
+        }
+        Ok(())
+    }
+}
+
+/// A connection that is kept.
+pub struct Connection {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects to the server at a port of this machine.
+    ///
+    /// # Errors
+    /// When it does not take the connection.
+    pub fn new(port: u16) -> Result<Self> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_nodelay(true)?;
-        let mut answer = vec![0; 64 * 1024];
-        let mut request = || -> Result<()> {
-            stream.write_all(b"GET /robots.txt HTTP/1.1\r\nHost: bench\r\n\r\n")?;
-            let mut len = 0;
-            // The document is one line; the answer ends with the line's end after the head.
-            loop {
-                let read = stream.read(&mut answer[len..])?;
-                ensure!(read != 0, "the server closed the connection");
-                len += read;
-                let text = &answer[..len];
-                let head = text.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-                if head.is_some_and(|at| at + 4 < len) && text.ends_with(b"\n") {
-                    return Ok(());
-                }
+        Ok(Self {
+            stream,
+            answer: vec![0; 64 * 1024],
+        })
+    }
+
+    /// Makes a request, and waits for the whole answer.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn request(&mut self) -> Result<()> {
+        self.stream
+            .write_all(b"GET /robots.txt HTTP/1.1\r\nHost: bench\r\n\r\n")?;
+        let mut len = 0;
+        // The document is text; the answer ends with the end of a line after the head.
+        loop {
+            let read = self.stream.read(&mut self.answer[len..])?;
+            ensure!(read != 0, "the server closed the connection");
+            len += read;
+            let text = &self.answer[..len];
+            let head = text.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+            if head.is_some_and(|at| at + 4 < len) && text.ends_with(b"\n") {
+                return Ok(());
             }
-        };
-        request()?;
-        let before = self.vm.rest()?;
-        for _ in 0..REQUESTS {
-            request()?;
         }
-        let after = self.vm.rest()?;
-        self.single.push((after - before) as f64 / REQUESTS as f64);
-        Ok(())
     }
 }
 
@@ -113,7 +157,7 @@ pub fn figures(lab: &Lab, time: Duration) -> Result<Vec<Figure>> {
         // What is only done once is done now.
         side.load(Duration::from_millis(300))?;
         side.single()?;
-        (side.loaded, side.rate, side.single) = Default::default();
+        side.results = Results::default();
     }
     for turn in 0..lab.repetitions {
         // Neither always comes first.
@@ -126,64 +170,58 @@ pub fn figures(lab: &Lab, time: Duration) -> Result<Vec<Figure>> {
             sides[index].load(time)?;
         }
     }
-    let [without, with] = sides;
-    let more = |with: &Series, without: &Series| with.percent_above(without.median());
-    let [single, loaded] = [
-        more(&with.single, &without.single),
-        more(&with.loaded, &without.loaded),
-    ];
-    let figure = Figure::new;
-    let request = "instructions";
-    Ok(vec![
-        figure(
-            "http.wrk.without",
-            "a request under wrk, without `uio`",
-            request,
-            without.loaded,
-        ),
-        figure(
-            "http.wrk.with",
-            "a request under wrk, with `uio`",
-            request,
-            with.loaded,
-        ),
-        figure(
-            "http.wrk.more",
-            "a request under wrk, more by `uio`",
-            "%",
-            loaded,
-        )
-        .goal(Goal::AtMost(LIMIT_PERCENT)),
-        figure(
-            "http.rate.without",
-            "rate under wrk, without `uio`",
+    let [without, with] = sides.map(|side| side.results);
+    let own = with.own.scaled(100.0 / with.single.median());
+    let mut figures = Vec::new();
+    let mut compare = |key: &str, words: &str, without: Series, with: Series, goal| {
+        let more = with.percent_above(without.median());
+        let figure = |end: &str, more_words: &str, unit, results| {
+            Figure::new(
+                &format!("{key}.{end}"),
+                &format!("{words}, {more_words}"),
+                unit,
+                results,
+            )
+        };
+        figures.push(figure("without", "without `uio`", "instructions", without));
+        figures.push(figure("with", "with `uio`", "instructions", with));
+        figures.push(figure("more", "more by `uio`", "%", more).goal(goal));
+    };
+    let goal = Goal::AtMost(LIMIT_PERCENT);
+    compare(
+        "http.wrk",
+        "a request under wrk",
+        without.loaded,
+        with.loaded,
+        goal,
+    );
+    compare(
+        "http.single",
+        "a request, one by one",
+        without.single,
+        with.single,
+        goal,
+    );
+    let besides = "a request, one by one, allocator aside";
+    compare(
+        "http.besides",
+        besides,
+        without.besides,
+        with.besides,
+        Goal::None,
+    );
+    figures
+        .push(Figure::new("http.own", "of a request: the overlay's own code", "%", own).goal(goal));
+    for (end, words, rate) in [
+        ("without", "without", without.rate),
+        ("with", "with", with.rate),
+    ] {
+        figures.push(Figure::new(
+            &format!("http.rate.{end}"),
+            &format!("rate under wrk, {words} `uio`"),
             "1/s",
-            without.rate,
-        ),
-        figure(
-            "http.rate.with",
-            "rate under wrk, with `uio`",
-            "1/s",
-            with.rate,
-        ),
-        figure(
-            "http.single.without",
-            "a request, one by one, without `uio`",
-            request,
-            without.single,
-        ),
-        figure(
-            "http.single.with",
-            "a request, one by one, with `uio`",
-            request,
-            with.single,
-        ),
-        figure(
-            "http.single.more",
-            "a request, one by one, more by `uio`",
-            "%",
-            single,
-        )
-        .goal(Goal::AtMost(LIMIT_PERCENT)),
-    ])
+            rate,
+        ));
+    }
+    Ok(figures)
 }

@@ -98,6 +98,9 @@ enum What {
         /// Print what each function and variable adds or saves, this many of each.
         #[arg(long, value_name = "N")]
         symbols: Option<usize>,
+        /// Print what each module of the overlay takes.
+        #[arg(long, conflicts_with = "symbols")]
+        modules: bool,
     },
     /// From the kernel's entry to the application's main.
     Boot,
@@ -115,24 +118,17 @@ enum What {
     Program,
     /// Memory that the overlay holds.
     Memory,
-    /// Where the instructions of a command go, by function.
-    Profile {
-        /// The command; `{share}` stands for the share's mount point.
-        #[arg(required = true, trailing_var_arg = true)]
-        command: Vec<String>,
-        /// A command to run before each repetition, uncounted.
-        #[arg(long)]
-        before: Option<String>,
-        /// How many functions to print.
-        #[arg(long, default_value_t = 40)]
-        lines: usize,
-    },
+    /// Where instructions go, by function.
+    Profile(profile::Args),
 }
 
 impl What {
     /// Everything that has figures.
     const ALL: [Self; 9] = [
-        Self::Size { symbols: None },
+        Self::Size {
+            symbols: None,
+            modules: false,
+        },
         Self::Boot,
         Self::Http,
         Self::Console,
@@ -145,7 +141,11 @@ impl What {
 
     /// Whether an image without the overlay is needed.
     fn compares(&self) -> bool {
-        matches!(self, Self::Size { .. } | Self::Boot | Self::Http)
+        match self {
+            Self::Size { .. } | Self::Boot | Self::Http => true,
+            Self::Profile(wanted) => wanted.without,
+            _ => false,
+        }
     }
 
     fn figures(&self, lab: &Lab, args: &Args) -> Result<Vec<Figure>> {
@@ -164,7 +164,7 @@ impl What {
             Self::Symbols => console::symbols(lab),
             Self::Program => program::figures(lab),
             Self::Memory => console::memory(lab),
-            Self::Profile { .. } => Ok(Vec::new()),
+            Self::Profile(_) => Ok(Vec::new()),
         }
     }
 }
@@ -180,17 +180,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     );
     let lab = lab(args)?;
     match &args.what {
-        Some(What::Profile {
-            command,
-            before,
-            lines,
-        }) => {
-            let command = command.join(" ");
-            profile(args, &lab, &command, before.as_deref(), *lines)
+        Some(What::Profile(wanted)) => {
+            let lines = wanted.measure(&lab)?;
+            match args.output {
+                Output::Text => print!("{}", profile::text(&lines, wanted.lines)),
+                Output::Json => println!("{:#}", profile::json(&lines)),
+            }
+            Ok(ExitCode::SUCCESS)
         }
         Some(What::Size {
             symbols: Some(count),
-        }) => sizes(args, &lab, *count),
+            ..
+        }) => {
+            let more = size::by_symbol(&lab)?;
+            let (most, rest) = more.split_at((*count).min(more.len()));
+            let least = &rest[rest.len().saturating_sub(*count)..];
+            sizes(args, &[most, least].concat())
+        }
+        Some(What::Size { modules: true, .. }) => sizes(args, &size::by_module(&lab)?),
         Some(what) => tell(args, &what.figures(&lab, args)?),
         None => {
             let mut figures = Vec::new();
@@ -266,47 +273,7 @@ fn plain(uio: &Path, root: &Path) -> Result<PathBuf> {
     build::finish(&mut build).map(|image| image.unstripped)
 }
 
-fn profile(
-    args: &Args,
-    lab: &Lab,
-    command: &str,
-    before: Option<&str>,
-    limit: usize,
-) -> Result<ExitCode> {
-    let vm = lab.attached(&[])?;
-    let mut session = vm.attach()?;
-    let share = session.hello.share.clone();
-    let [command, before] =
-        [command, before.unwrap_or_default()].map(|text| text.replace("{share}", &share));
-    session.run(&command)?;
-    let mut blocks = counter::Blocks::new();
-    for _ in 0..lab.repetitions {
-        if !before.is_empty() {
-            session.run(&before)?;
-        }
-        let executed = lab::profiled(&vm, &mut || session.run(&command).map(drop))?;
-        for (block, count) in executed {
-            *blocks.entry(block).or_default() += count;
-        }
-    }
-    let lines = profile::by_function(&lab.with, &blocks, lab.repetitions as u64);
-    match args.output {
-        Output::Text => print!("{}", profile::text(&lines, limit)),
-        Output::Json => {
-            println!(
-                "{:#}",
-                json!({ "command": command, "functions": profile::json(&lines) })
-            );
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn sizes(args: &Args, lab: &Lab, count: usize) -> Result<ExitCode> {
-    let more = size::by_symbol(lab)?;
-    let most = more.iter().take(count);
-    let least = more[count.min(more.len())..].iter().rev().take(count).rev();
-    let lines: Vec<_> = most.chain(least).collect();
+fn sizes(args: &Args, lines: &[(String, f64)]) -> Result<ExitCode> {
     match args.output {
         Output::Json => println!("{:#}", json!(lines)),
         Output::Text => {

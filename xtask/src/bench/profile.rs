@@ -3,11 +3,96 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::counter::Blocks;
+use super::http::Connection;
 use super::image::{BASE, Image, is_overlay, owner};
+use super::lab::{Lab, profiled};
 use super::stats::number;
+use super::vm::Vm;
+
+/// Requests over one connection when those are profiled.
+const REQUESTS: u64 = 200;
+
+/// What to profile.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+pub struct Args {
+    /// A command of the overlay; `{share}` stands for the share's mount point.
+    #[arg(trailing_var_arg = true, required_unless_present_any = ["boot", "requests"])]
+    command: Vec<String>,
+    /// A command to run before each repetition, uncounted.
+    #[arg(long)]
+    before: Option<String>,
+    /// In place of a command: everything from power-on until the web server listens.
+    #[arg(long, conflicts_with_all = ["requests", "command"])]
+    boot: bool,
+    /// In place of a command: requests to the web server, one after the other.
+    #[arg(long, conflicts_with = "command")]
+    requests: bool,
+    /// Of the image without the overlay.
+    #[arg(long)]
+    pub without: bool,
+    /// How many functions to print.
+    #[arg(long, default_value_t = 40)]
+    pub lines: usize,
+}
+
+impl Args {
+    /// Measures it.
+    ///
+    /// # Errors
+    /// When the guest does not do as it should.
+    pub fn measure(&self, lab: &Lab) -> Result<Vec<Line>> {
+        let image = if self.without {
+            lab.without()?
+        } else {
+            &lab.with
+        };
+        let share = lab.share();
+        let vm = Vm::start(&super::vm::Config {
+            deterministic: self.boot,
+            ..lab.config(image, Some(&share))
+        })?;
+        let (blocks, repetitions) = if self.boot {
+            (vm.counter.blocks()?, 1)
+        } else if self.requests {
+            (requests(&vm)?, REQUESTS)
+        } else {
+            ensure!(!self.without, "commands need the overlay");
+            (self.commands(&vm, lab.repetitions)?, lab.repetitions as u64)
+        };
+        Ok(by_function(image, &blocks, repetitions))
+    }
+
+    fn commands(&self, vm: &Vm, repetitions: usize) -> Result<Blocks> {
+        let mut session = vm.attach()?;
+        let share = session.hello.share.clone();
+        let before = self.before.clone().unwrap_or_default();
+        let [command, before] =
+            [self.command.join(" "), before].map(|text| text.replace("{share}", &share));
+        session.run(&command)?;
+        let mut blocks = Blocks::new();
+        for _ in 0..repetitions {
+            if !before.is_empty() {
+                session.run(&before)?;
+            }
+            for (block, count) in profiled(vm, &mut || session.run(&command).map(drop))? {
+                *blocks.entry(block).or_default() += count;
+            }
+        }
+        Ok(blocks)
+    }
+}
+
+fn requests(vm: &Vm) -> Result<Blocks> {
+    let mut connection = Connection::new(vm.port)?;
+    connection.request()?;
+    profiled(vm, &mut || {
+        (0..REQUESTS).try_for_each(|_| connection.request())
+    })
+}
 
 /// A function and the instructions that it took itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +137,20 @@ pub fn of_overlay(image: &Image, blocks: &Blocks) -> u64 {
     blocks
         .iter()
         .filter(|((address, _), _)| own(*address))
+        .map(|(_, executed)| executed)
+        .sum()
+}
+
+/// The instructions in `blocks` that are not the allocator's.
+pub fn besides_allocator(image: &Image, blocks: &Blocks) -> u64 {
+    let allocator = |address| {
+        image
+            .at(address)
+            .is_some_and(|symbol| symbol.path.contains("talc::"))
+    };
+    blocks
+        .iter()
+        .filter(|((address, _), _)| !allocator(*address))
         .map(|(_, executed)| executed)
         .sum()
 }

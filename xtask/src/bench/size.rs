@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::image::{Image, is_overlay, owner};
+use super::image::{Image, Symbol, is_overlay, owner};
 use super::lab::Lab;
 use super::report::{Figure, Goal};
 use super::stats::Series;
@@ -57,6 +57,42 @@ pub fn by_symbol(lab: &Lab) -> Result<Vec<(String, f64)>> {
         .collect();
     more.sort_by(|a, b| b.1.total_cmp(&a.1));
     Ok(more)
+}
+
+/// What each module of the overlay takes, most first, and the rest of the image by part, more than without.
+///
+/// # Errors
+/// When there is no image without the overlay.
+pub fn by_module(lab: &Lab) -> Result<Vec<(String, f64)>> {
+    let mut modules: BTreeMap<String, f64> = BTreeMap::new();
+    for (image, sign) in [(&lab.with, 1.0), (lab.without()?, -1.0)] {
+        for symbol in image.symbols.iter().filter(|symbol| symbol.in_file) {
+            *modules.entry(module(symbol)).or_default() += sign * symbol.size as f64;
+        }
+    }
+    let mut modules: Vec<_> = modules.into_iter().collect();
+    modules.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(modules)
+}
+
+/// The overlay's module that a symbol belongs to: two names below the crate, or the part of the image.
+fn module(symbol: &Symbol) -> String {
+    let owner = owner(symbol);
+    let root = match owner {
+        "kernel glue" => "hermit::uio".to_owned(),
+        crates if is_overlay(crates) => crates.replace('-', "_"),
+        _ => return owner.to_owned(),
+    };
+    let Some(at) = symbol.path.find(&root) else {
+        return owner.to_owned();
+    };
+    let below = &symbol.path[at + root.len()..];
+    let end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
+    let below = &below[..below.find(end).unwrap_or(below.len())];
+    let names = below.split("::").filter(|name| !name.is_empty());
+    names
+        .take(2)
+        .fold(root, |path, name| format!("{path}::{name}"))
 }
 
 /// Sizes, their difference, and the difference by part and section.

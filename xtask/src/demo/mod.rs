@@ -15,6 +15,8 @@ use crate::setup;
 use crate::uio::{Uio, typed};
 use stage::Stage;
 
+pub use tour::wait_for_server;
+
 /// The web server's package.
 pub const WEB: &str = "demos/web";
 
