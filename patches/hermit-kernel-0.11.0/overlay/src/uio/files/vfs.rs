@@ -121,12 +121,7 @@ impl Vfs {
 		Ok(stat_of(&attr))
 	}
 
-	pub(super) fn list(
-		&self,
-		path: &str,
-		stats: bool,
-		each: &mut Visit<'_>,
-	) -> Result<(), Error> {
+	pub(super) fn list(&self, path: &str, stats: bool, each: &mut Visit<'_>) -> Result<(), Error> {
 		if self.stat(path)?.kind != Kind::Directory {
 			return Err(Error::Os(ENOTDIR));
 		}
