@@ -41,7 +41,9 @@ const WORKER_STACK: usize = 64 * 1024;
 pub(super) fn init() {
 	tasks::set_name(core_scheduler().get_current_task_id().into(), "main");
 	#[cfg(feature = "uio-virtio")]
-	if let Some(receiver) = console::start() {
+	if !tasks::has_memory(OVERLAY_STACK) {
+		error!("uio: there is no memory for the overlay");
+	} else if let Some(receiver) = console::start() {
 		*LISTENER.lock() = Some(receiver);
 		tasks::spawn(listen, 0, OVERLAY_PRIO, OVERLAY_STACK, "uio");
 	}
@@ -63,8 +65,11 @@ extern "C" fn listen(_: usize) {
 	error!("uio: the console is given up");
 }
 
-/// Starts worker `worker`.
+/// Starts worker `worker`; false when there is no memory for its stacks.
 pub(super) fn spawn_worker(worker: usize) -> bool {
+	if !tasks::has_memory(WORKER_STACK) {
+		return false;
+	}
 	tasks::spawn(work, worker, WORKER_PRIO, WORKER_STACK, "uio-worker");
 	true
 }

@@ -11,6 +11,7 @@ use uio_console::record::{Task as Record, TaskState};
 use crate::arch::core_local::{core_id, core_scheduler};
 use crate::arch::get_processor_count;
 use crate::arch::kernel::interrupts::IST_SIZE;
+use crate::arch::mm::physicalmem;
 use crate::config::DEFAULT_STACK_SIZE;
 use crate::scheduler::task::{Priority, Task, TaskStatus};
 use crate::scheduler::{self, PerCoreScheduler};
@@ -90,6 +91,22 @@ pub(super) fn spawn(
 	HELD.fetch_add(held_by_task(stack_size), Ordering::Relaxed);
 	id.into()
 }
+
+/// Whether there is memory for a task with this much stack: the kernel panics when there is none.
+pub(super) fn has_memory(stack_size: usize) -> bool {
+	// Page tables for the stacks are needed as well.
+	let size = held_by_task(stack_size) + PAGE_TABLES;
+	match physicalmem::allocate(size) {
+		Ok(frames) => {
+			physicalmem::deallocate(frames, size);
+			true
+		}
+		Err(_) => false,
+	}
+}
+
+/// More than the page tables that the stacks of a task can need.
+const PAGE_TABLES: usize = 8 * 4096;
 
 /// Bytes of the stacks of the overlay's tasks.
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -192,7 +209,7 @@ pub(super) fn all(each: &mut dyn FnMut(&Record<'_>) -> bool) {
 		let address = ptr::from_ref(&collected).expose_provenance();
 		if core == core_id() {
 			collect(address);
-		} else {
+		} else if has_memory(MIN_STACK_SIZE) {
 			// SAFETY: `collect` gets what it takes.
 			let id = unsafe {
 				PerCoreScheduler::spawn(collect, address, OVERLAY_PRIO, core, MIN_STACK_SIZE)
