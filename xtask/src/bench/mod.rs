@@ -29,7 +29,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::build::{self, App};
-use crate::project;
+use crate::{project, setup};
 use lab::Lab;
 use report::Figure;
 
@@ -178,6 +178,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         !args.write || args.what.is_none() && !args.quick,
         "--write is for the whole set of figures: name none, and leave --quick away"
     );
+    if let Err(code) = setup::ensure() {
+        return Ok(code);
+    }
     let lab = lab(args)?;
     match &args.what {
         Some(What::Profile(wanted)) => {

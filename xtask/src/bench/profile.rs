@@ -196,3 +196,67 @@ pub fn json(lines: &[Line]) -> Value {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::Symbol;
+    use super::*;
+
+    fn image() -> Image {
+        let symbol = |address, size, path: &str| Symbol {
+            address,
+            size,
+            name: path.to_owned(),
+            path: path.to_owned(),
+            code: true,
+            kernel: true,
+            in_file: true,
+        };
+        Image {
+            bootable: Default::default(),
+            unstripped: Default::default(),
+            stripped_bytes: 0,
+            entry: 0,
+            sections: Vec::new(),
+            symbols: vec![
+                symbol(0x100, 0x40, "uio_core::engine::run"),
+                symbol(0x140, 0x40, "hermit::scheduler::run"),
+                symbol(0x180, 0x40, "talc::Talc::malloc"),
+            ],
+        }
+    }
+
+    fn blocks() -> Blocks {
+        Blocks::from([
+            ((BASE + 0x100, 2), 20),
+            ((BASE + 0x110, 3), 30),
+            ((BASE + 0x140, 1), 400),
+            ((BASE + 0x180, 1), 6),
+            ((0xf_0000, 1), 8),
+        ])
+    }
+
+    #[test]
+    fn blocks_are_added_up_by_function() {
+        let lines = by_function(&image(), &blocks(), 2);
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line.function.as_str(), line.instructions))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("hermit::scheduler::run", 200.0),
+                ("uio_core::engine::run", 25.0),
+                ("firmware", 4.0),
+                ("talc::Talc::malloc", 3.0),
+            ]
+        );
+    }
+
+    #[test]
+    fn shares_of_overlay_and_allocator() {
+        assert_eq!(of_overlay(&image(), &blocks()), 50);
+        assert_eq!(besides_allocator(&image(), &blocks()), 458);
+    }
+}

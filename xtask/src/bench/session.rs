@@ -232,3 +232,111 @@ fn note(message: &FromGuest<'_>, id: RequestId, answer: &mut Answer, owed: &mut 
 fn told(failure: &Failure<'_>) -> String {
     format!(": {failure:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use uio_console::Hello as GuestHello;
+    use uio_console::record::NO_ARG;
+
+    use super::*;
+
+    const HELLO: FromGuest<'_> = FromGuest::Hello(GuestHello {
+        version: PROTOCOL_VERSION,
+        kernel: "0.11.0",
+        overlay: "0.1.0",
+        arch: "x86_64",
+        build_id: &[],
+        features: "",
+        isolation: "none",
+        commands: "exit",
+        share: "/uio",
+        max_requests: 8,
+    });
+
+    /// A guest that answers each message of the host with the next of these lists.
+    fn guest(answers: Vec<Vec<FromGuest<'static>>>) -> UnixStream {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        thread::spawn(move || {
+            let mut deframer = Deframer::new();
+            let mut answers = answers.into_iter();
+            let mut bytes = [0; 1024];
+            while let Ok(len @ 1..) = theirs.read(&mut bytes) {
+                let mut at = 0;
+                while at < len {
+                    let (used, payload) = deframer.next(&bytes[at..len]);
+                    at += used;
+                    if payload.is_none() {
+                        continue;
+                    }
+                    for message in answers.next().unwrap_or_default() {
+                        let mut frame = [0; MAX_FRAME];
+                        let len = frame::encode(&message, &mut frame).unwrap();
+                        theirs.write_all(&frame[..len]).unwrap();
+                    }
+                }
+            }
+        });
+        ours
+    }
+
+    #[test]
+    fn answers_are_counted() {
+        let id = RequestId(1);
+        let mut session = Session::over(guest(vec![
+            // What an earlier session left behind comes first.
+            vec![FromGuest::Exit { id, status: 9 }, HELLO],
+            vec![
+                FromGuest::Stdout { id, data: b"four" },
+                FromGuest::Record {
+                    id,
+                    record: Record::Copied { bytes: 7 },
+                },
+                FromGuest::Exit { id, status: 0 },
+            ],
+        ]))
+        .unwrap();
+        assert_eq!(session.hello.share, "/uio");
+        let answer = session.run("cp a b").unwrap();
+        assert_eq!((answer.stdout, answer.records, answer.copied), (4, 1, 7));
+    }
+
+    #[test]
+    fn failures_are_told() {
+        let id = RequestId(1);
+        let failure = Failure::Os {
+            arg: NO_ARG,
+            errno: 28,
+        };
+        let mut session = Session::over(guest(vec![
+            vec![HELLO],
+            vec![
+                FromGuest::Failure { id, failure },
+                FromGuest::Exit { id, status: 1 },
+            ],
+        ]))
+        .unwrap();
+        let error = session.run("cp a b").unwrap_err().to_string();
+        assert!(
+            error.contains("status 1") && error.contains("28"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn credit_is_given_before_it_runs_out() {
+        let id = RequestId(1);
+        static DATA: [u8; 4000] = [b'x'; 4000];
+        let half = CREDIT as usize / 2 / DATA.len() + 1;
+        let mut session = Session::over(guest(vec![
+            vec![HELLO],
+            vec![FromGuest::Stdout { id, data: &DATA }; half],
+            // Only when the credit came.
+            vec![FromGuest::Exit { id, status: 0 }],
+        ]))
+        .unwrap();
+        let answer = session.run("cat a").unwrap();
+        assert_eq!(answer.stdout as usize, half * DATA.len());
+    }
+}
