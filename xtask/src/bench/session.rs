@@ -13,8 +13,9 @@ use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, ToGuest};
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Output that a request may send before it needs more credit, in bytes.
-const CREDIT: u32 = 1 << 20;
+/// Output that a request may send before it needs more credit, in bytes. QEMU's virtconsole drops what the socket does not
+/// take, so it must fit the socket's buffer, which holds some 180,000 bytes of frames.
+const CREDIT: u32 = 96 * 1024;
 
 /// What a record or a failure costs at most, names and all, in bytes.
 const RECORD: u32 = 2048;
@@ -160,9 +161,15 @@ impl Session {
         let mut ended = false;
         while !ended {
             let mut owed = 0;
-            self.receive(&mut |message| {
+            let received = self.receive(&mut |message| {
                 ended = note(&message, id, &mut answer, &mut owed);
                 ended || owed > CREDIT / 2
+            });
+            received.with_context(|| {
+                format!(
+                    "`{command}`, after {} bytes and {} records",
+                    answer.stdout, answer.records
+                )
             })?;
             if !ended {
                 self.send(&ToGuest::Credit { id, bytes: owed })?;
