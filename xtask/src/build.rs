@@ -37,8 +37,6 @@ pub struct Image {
     pub symbols: PathBuf,
     /// The image with symbols and debug information.
     pub unstripped: PathBuf,
-    /// Ties image and symbols together.
-    pub build_id: String,
 }
 
 impl Image {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::Directory;
 use crate::check::{Outcome, errno, fails, holds, same};
+use crate::platform;
 
 /// Entries of the large directory.
 const MANY: usize = 200;
@@ -48,7 +49,7 @@ pub fn not_empty(directory: &Directory) -> Outcome {
 pub fn list(directory: &Directory) -> Outcome {
     let path = directory.kept().join("many");
     fs::create_dir(&path)?;
-    same("entries of an empty one", fs::read_dir(&path)?.count(), 0)?;
+    same("entries of an empty one", platform::entries(&path)?, 0)?;
     let mut expected = BTreeSet::new();
     for number in 0..MANY {
         let name = format!("{number:03}");
@@ -61,7 +62,8 @@ pub fn list(directory: &Directory) -> Outcome {
     for entry in fs::read_dir(&path)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        found.insert((name, entry.file_type()?.is_dir()));
+        // Hermit tells no kinds in its lists.
+        found.insert((name, fs::metadata(entry.path())?.is_dir()));
     }
     let missing: Vec<_> = expected.difference(&found).collect();
     same("missing entries", missing, Vec::new())?;

@@ -1,25 +1,28 @@
 //! Bad frames directly at the guest, without the broker that keeps them away.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::Child;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use rustix::io::{FdFlags, fcntl_setfd};
 use uio_cli::client::Client;
 use uio_cli::cmd::loader;
 use uio_cli::entry::{Published, Share};
 use uio_cli::vmm::{Machine, accel, cmdline, qemu, spawn};
-use uio_console::{RequestId, ToGuest};
+use uio_console::frame::{Deframer, decode_payload};
+use uio_console::{FromGuest, RequestId, ToGuest};
 
 use super::super::report::Report;
 use super::wire::{Noise, bad_input, close_reason, frame, hello};
 use super::{PORT, World};
 use crate::cleanup;
 use crate::http;
-use crate::process::eventually;
 
 /// How long the guest has to answer.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -29,12 +32,15 @@ struct Guest {
     monitor: Child,
     console: UnixStream,
     port: u16,
+    /// The host's side of the share.
+    share: PathBuf,
 }
 
 impl Guest {
     /// Starts QEMU as `uio run` does, with an end of a socket as the console.
     fn start(world: &World) -> Result<Self> {
         let port = http::free_port()?;
+        let share = world.share("direct")?;
         let (console, theirs) = UnixStream::pair()?;
         fcntl_setfd(&theirs, FdFlags::empty())?;
         let config = qemu::Config {
@@ -56,7 +62,7 @@ impl Guest {
             memory_mib: 128,
             smp: 1,
             share: Some(Share {
-                path: world.share("direct")?,
+                path: share.clone(),
                 read_only: false,
             }),
             published: vec![Published {
@@ -67,20 +73,34 @@ impl Guest {
             extra: Vec::new(),
         };
         let arguments = config.arguments(theirs.as_raw_fd())?;
-        let monitor = spawn::spawn(
-            &config.program,
-            &arguments,
-            world.uio.dir("direct")?.as_path(),
-        )?;
+        let monitor = spawn::spawn(&config.program, &arguments, &share)?;
         cleanup::kill_at_end(monitor.id());
-        let guest = Self {
+        let mut guest = Self {
             monitor,
             console,
             port,
+            share,
         };
         guest.console.set_write_timeout(Some(LIMIT))?;
-        eventually(LIMIT, || http::get(port, "/"))?;
+        guest.wait_for_server()?;
         Ok(guest)
+    }
+
+    /// Waits until the server says on the serial port that it listens, and reads on from there, so that the guest never waits.
+    fn wait_for_server(&mut self) -> Result<()> {
+        let serial = self.monitor.stdout.take().context("no serial port")?;
+        let (listens, heard) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(serial).split(b'\n').map_while(Result::ok) {
+                if line.starts_with(b"web: listening") {
+                    // Nobody waits any more after the time limit.
+                    let _ = listens.send(());
+                }
+            }
+        });
+        heard
+            .recv_timeout(LIMIT)
+            .context("the server does not listen")
     }
 
     /// Sends bytes as they are.
@@ -185,6 +205,7 @@ pub fn run(report: &mut Report, world: &World) {
         Ok(())
     });
     check("a host that never reads", &mut never_reads);
+    check("a host that reads slowly", &mut reads_slowly);
     check(
         "a command line of 65 arguments, and one of 2000 bytes",
         &mut long_arguments,
@@ -233,6 +254,59 @@ fn never_reads(guest: &mut Guest) -> Result<()> {
     // Opening a new session interrupts them all; what was sent until then must be read first.
     guest.send(&hello()?)?;
     guest.drain(Duration::from_millis(500)).map(|_| ())
+}
+
+/// Takes its time over much output of two requests; nothing of it may be lost.
+fn reads_slowly(guest: &mut Guest) -> Result<()> {
+    let bytes = Noise::new(5).bytes(300_000);
+    std::fs::write(guest.share.join("noise"), &bytes)?;
+    guest.send(&[0])?;
+    guest.send(&hello()?)?;
+    for id in 1..3 {
+        guest.send(&frame(&ToGuest::Exec {
+            id: RequestId(id),
+            credit: 1 << 20,
+            argv: b"cat\0/uio/noise\0",
+        })?)?;
+    }
+    guest.console.set_read_timeout(Some(LIMIT))?;
+    let mut outputs = [Vec::<u8>::new(), Vec::new()];
+    let mut ended = 0;
+    let mut deframer = Deframer::new();
+    let mut buffer = [0; 4096];
+    while ended < outputs.len() {
+        thread::sleep(Duration::from_micros(500));
+        let count = guest
+            .console
+            .read(&mut buffer)
+            .context("output is missing")?;
+        let mut rest = buffer.get(..count).unwrap_or_default();
+        while !rest.is_empty() {
+            let (used, item) = deframer.next(rest);
+            rest = rest.get(used..).unwrap_or_default();
+            let Some(payload) = item.transpose().map_err(|error| anyhow!("{error:?}"))? else {
+                continue;
+            };
+            match decode_payload(payload).map_err(|error| anyhow!("{error:?}"))? {
+                FromGuest::Stdout { id, data } => {
+                    if let Some(output) = outputs.get_mut(id.0 as usize - 1) {
+                        output.extend(data);
+                    }
+                }
+                FromGuest::Exit { .. } => ended += 1,
+                _ => {}
+            }
+        }
+    }
+    for output in outputs {
+        ensure!(
+            output == bytes,
+            "{} of {} bytes came",
+            output.len(),
+            bytes.len()
+        );
+    }
+    Ok(())
 }
 
 fn long_arguments(guest: &mut Guest) -> Result<()> {

@@ -17,7 +17,11 @@ const COUNT: &str = "
 #include <uio.h>
 extern unsigned long web_requests;
 unsigned long web_requests_of(const char *path);
-int main(void) { return web_requests < web_requests_of(\"/\"); }
+int main(void) {
+    /* Of requests that are answered meanwhile, some count in one and not yet in the other. */
+    unsigned long of_page = web_requests_of(\"/\");
+    return web_requests + 64 < of_page;
+}
 ";
 
 /// Runs all of them.

@@ -124,12 +124,12 @@ pub fn run(report: &mut Report) -> Result<()> {
     clients::run(report, &server);
     arguments::run(report, &server);
     objects::run(report, &server);
-    symbols::run(report, &server);
     programs::run(report, &server);
     load::run(report, &server);
     report.check("the server ends on request after all that", || {
         server.vm.stop().map(|_| ())
     });
+    symbols::run(report, &world);
     direct::run(report, &world);
     share::run(report, &world);
     files::run(report, &world);

@@ -10,7 +10,7 @@ use super::arguments::refused;
 use super::elf::Object;
 
 /// A program with relocations against a variable and a function of the image.
-const SOURCE: &str = r#"
+pub const SOURCE: &str = r#"
 #include <uio.h>
 extern unsigned long web_requests;
 unsigned long web_requests_of(const char *path);

@@ -33,7 +33,7 @@ const FAULTS: [Fault; 5] = [
     },
     Fault {
         name: "divide",
-        body: "volatile int zero = 0; return 1 / zero;",
+        body: "volatile int seven = 7, zero = 0; return seven / zero;",
         status: 128,
         words: "divide error",
     },
@@ -90,7 +90,11 @@ pub fn run(report: &mut Report, server: &Server<'_>) {
         interrupted(server, "spin")
     });
     server.check(report, "Ctrl-C ends a program that sleeps", |server| {
-        program(server, "sleep", "return (int)uio_sleep_ms(3600000);")?;
+        program(
+            server,
+            "sleep",
+            "return uio_sleep_ms(3600000) == -4 ? 5 : 6;",
+        )?;
         interrupted(server, "sleep")
     });
     server.check(
@@ -110,13 +114,13 @@ pub fn run(report: &mut Report, server: &Server<'_>) {
         let jobs = server.vm.json(&["jobs"])?;
         let job = jobs
             .as_array()
-            .and_then(|jobs| jobs.iter().find(|job| job["name"] == "run"))
+            .and_then(|jobs| jobs.iter().find(|job| job["name"] == "/uio/sleep.o"))
             .and_then(|job| job["number"].as_u64())
-            .with_context(|| format!("no `run` among {jobs}"))?;
+            .with_context(|| format!("no program among {jobs}"))?;
         server.vm.ok(&["kill", &format!("%{job}")])?;
         let output = end(running)?;
         ensure!(
-            output.status == 130,
+            output.status == 5,
             "status {}: {}",
             output.status,
             output.complaint()
