@@ -122,6 +122,5 @@ pub fn finish(build: &mut Command) -> Result<Image> {
         path: member("image")?.into(),
         symbols: member("symbols")?.into(),
         unstripped: member("unstripped")?.into(),
-        build_id: member("build_id")?,
     })
 }
