@@ -37,6 +37,16 @@ pub const MAX_FRAME: usize = 4096;
 /// [`MAX_FRAME`], one byte of overhead for each started 254 bytes and the closing zero.
 pub const MAX_PAYLOAD: usize = MAX_FRAME - MAX_FRAME.div_ceil(254) - 1;
 
+/// What a frame costs beyond its payload, in bytes of credit. Whoever carries frames spends memory
+/// on each, however short it is: with this, bytes of credit bound that memory too.
+pub const FRAME_COST: usize = 512;
+
+/// What a frame with a payload of `len` bytes costs, in bytes of credit.
+#[must_use]
+pub const fn cost(len: usize) -> u32 {
+    (len + FRAME_COST) as u32
+}
+
 /// The most data bytes that [`FromGuest::Stdout`], [`FromGuest::Stderr`] and [`ToGuest::Stdin`]
 /// carry at once: a payload less the variant, the identifier and the length.
 pub const MAX_DATA: usize = MAX_PAYLOAD - 16;

@@ -8,14 +8,21 @@ use std::collections::BTreeMap;
 use uio_console::frame::{self, Deframer};
 use uio_console::message::CloseReason;
 use uio_console::record::Failure;
-use uio_console::{Error, FromGuest, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest};
+use uio_console::{Error, FromGuest, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest, cost};
 
 use super::guest::{ClientId, Request, Requests, Session, keep_hello, kept_hello};
 use super::queue::{About, Queue};
 
-/// Payload bytes of one request that are on their way to a client: at the guest's disposal, or
+/// Bytes of credit of one request that are on their way to a client: at the guest's disposal, or
 /// waiting here.
-pub const WINDOW: u64 = 256 * 1024;
+///
+/// QEMU drops what a `virtconsole` sends when its socket is full, so all that the guest may send at once
+/// has to fit there. Of a socket's memory a frame takes at most twice what it costs, so that 16 requests
+/// take 352 KiB, of the 416 KiB that any user may ask for on Linux ([`CONSOLE_BUFFER`]).
+pub const WINDOW: u64 = 11 * 1024;
+
+/// Bytes to ask for as the buffer of the console's socket; Linux doubles what it grants.
+pub const CONSOLE_BUFFER: usize = 208 * 1024;
 
 /// A client whose queue holds this many bytes is not read from until it has read some itself.
 pub const QUEUE_HIGH: usize = 64 * 1024;
@@ -139,11 +146,11 @@ impl Mux {
             let message = match item {
                 None => continue,
                 Some(Ok(payload)) => frame::decode_payload::<FromGuest<'_>>(payload)
-                    .map(|message| (message, payload.len() as u64)),
+                    .map(|message| (message, u64::from(cost(payload.len())))),
                 Some(Err(e)) => Err(e),
             };
             match message {
-                Ok((message, cost)) => self.guest_message(&message, cost),
+                Ok((message, price)) => self.guest_message(&message, price),
                 Err(_) => self.guest_is_garbled(),
             }
         }
@@ -328,7 +335,7 @@ impl Mux {
         }
         let room = WINDOW.saturating_sub(request.granted + request.queued);
         let bytes = request.allowed.min(room);
-        let urgent = request.granted < MAX_PAYLOAD as u64 && bytes == request.allowed;
+        let urgent = request.granted < u64::from(cost(MAX_PAYLOAD)) && bytes == request.allowed;
         if bytes == 0 || (bytes < WINDOW / 4 && !urgent) {
             return;
         }

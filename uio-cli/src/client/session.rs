@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uio_console::argv::{MAX_ARG, MAX_ARGS};
 use uio_console::frame::{self, Deframer};
 use uio_console::{
-    FromGuest, MAX_DATA, MAX_FRAME, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest,
+    FromGuest, MAX_DATA, MAX_FRAME, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest, cost,
 };
 
 use super::hello::GuestInfo;
@@ -202,7 +202,7 @@ impl Session {
             return;
         };
         // At most a frame's length.
-        request.spent = request.spent.saturating_add(payload as u32);
+        request.spent = request.spent.saturating_add(cost(payload));
         if request.spent >= RENEWAL {
             let bytes = std::mem::take(&mut request.spent);
             self.push(&ToGuest::Credit { id, bytes });

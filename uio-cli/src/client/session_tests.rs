@@ -61,7 +61,7 @@ fn credit_is_renewed_by_what_came() {
         come(&mut session, &FromGuest::Stdout { id, data: &data }).unwrap();
         renewed += sent(&mut session).len();
     }
-    assert_eq!(renewed, 200 / (RENEWAL as usize).div_ceil(1004));
+    assert_eq!(renewed, 200 / RENEWAL.div_ceil(cost(1004)) as usize);
     let other = RequestId(77);
     let failure = Failure::Interrupted;
     come(&mut session, &FromGuest::Failure { id: other, failure }).unwrap();

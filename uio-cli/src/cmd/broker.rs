@@ -10,10 +10,12 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use serde_json::json;
 
 use super::list;
 use super::run::Plan;
+use crate::broker::mux::CONSOLE_BUFFER;
 use crate::broker::serial::Log;
 use crate::broker::server::{Ended, Observer, Server, Vm};
 use crate::cli::BrokerArgs;
@@ -131,6 +133,8 @@ fn listen(path: &Path) -> Result<UnixListener> {
 fn start(plan: &Plan) -> Result<Vm> {
     let fail = |e| Error::io("make the console's socket", e);
     let (ours, theirs) = UnixStream::pair().map_err(fail)?;
+    // What does not fit there would be lost.
+    set_socket_send_buffer_size(&theirs, CONSOLE_BUFFER).map_err(|e| fail(e.into()))?;
     // Only the monitor's end is passed on when it is started.
     fcntl_setfd(&theirs, FdFlags::empty()).map_err(|e| fail(e.into()))?;
     let fd = std::os::fd::AsRawFd::as_raw_fd(&theirs.as_fd());

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use uio_console::record::{Failure, NO_ARG, Record};
 use uio_console::wire::{variant, write, write_data};
-use uio_console::{MAX_DATA, MAX_PAYLOAD, RequestId};
+use uio_console::{MAX_DATA, MAX_PAYLOAD, RequestId, cost};
 
 use super::state::Permit;
 use super::{Core, Job, control, locked};
@@ -72,7 +72,7 @@ impl Job<'_> {
             };
             len = write(variant::FAILURE, Some(id), &failure, &mut bytes).unwrap_or(0);
         }
-        let cost = if costs { len as u32 } else { 0 };
+        let cost = if costs { cost(len) } else { 0 };
         let sent = self.transmit(bytes.get(..len).unwrap_or_default(), cost, false);
         locked(self.core, |state| {
             state.swap_buffer(self.worker, &mut bytes);
@@ -91,8 +91,9 @@ impl Job<'_> {
 
     /// Sends one data frame with a part of `data`; returns how many bytes.
     fn write_some(&self, variant: u8, data: &[u8]) -> Result<usize, Stop> {
-        let (id, credit) = self.wait_for_credit(DATA_HEADER + data.len().min(LEAST_DATA))?;
-        let part = data.len().min(MAX_DATA).min(credit - DATA_HEADER);
+        let header = cost(DATA_HEADER) as usize;
+        let (id, credit) = self.wait_for_credit(header + data.len().min(LEAST_DATA))?;
+        let part = data.len().min(MAX_DATA).min(credit - header);
         let data = data.get(..part).unwrap_or_default();
         let large = part + DATA_HEADER > SMALL;
         let (_, mut bytes) = self.open(if large { MAX_PAYLOAD } else { SMALL })?;
@@ -119,7 +120,7 @@ impl Job<'_> {
 
     /// Sends an encoded message that costs credit. Waits for credit and room.
     pub(crate) fn send_encoded(&self, payload: &[u8]) -> Result<(), Stop> {
-        self.transmit(payload, payload.len() as u32, false)
+        self.transmit(payload, cost(payload.len()), false)
     }
 
     /// Says that the request was interrupted, if its credit allows.
@@ -134,7 +135,7 @@ impl Job<'_> {
         ) {
             let payload = bytes.get(..len).unwrap_or_default();
             // Without credit nothing is said, and the session may have ended.
-            let _ = self.transmit(payload, len as u32, true);
+            let _ = self.transmit(payload, cost(len), true);
         }
     }
 
@@ -223,7 +224,7 @@ pub(crate) fn inline<T: Serialize>(
     out: &mut [u8],
 ) -> Result<(), Stop> {
     let len = write(variant, Some(id), value, out).map_err(|_| Stop::Later)?;
-    let rest = credit.checked_sub(len as u32).ok_or(Stop::Later)?;
+    let rest = credit.checked_sub(cost(len)).ok_or(Stop::Later)?;
     if !core.channel().try_send(out.get(..len).unwrap_or_default()) {
         return Err(Stop::Later);
     }

@@ -36,7 +36,7 @@ pub struct Answer {
     pub credit: usize,
     /// The exit status, once it came.
     pub status: Option<i32>,
-    /// Payload bytes that cost credit.
+    /// What came of the credit.
     pub cost: usize,
 }
 
@@ -257,9 +257,9 @@ impl Host {
             FromGuest::Exit { id, status } => self.open(id).status = Some(status),
         }
         if let Some(id) = paid {
-            self.open(id).cost += frame.len();
+            let bytes = uio_console::cost(frame.len());
+            self.open(id).cost += bytes as usize;
             if self.generous {
-                let bytes = frame.len() as u32;
                 self.send(&ToGuest::Credit { id, bytes });
             }
         }

@@ -186,7 +186,7 @@ pub(crate) enum Duty {
 
 impl Refusal {
     /// A refusal is sent if the request came with this much credit; it never costs more.
-    pub(crate) const COST: u32 = 16;
+    pub(crate) const COST: u32 = uio_console::cost(16);
 }
 
 impl Slot {

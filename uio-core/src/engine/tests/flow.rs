@@ -16,14 +16,14 @@ fn a_request_never_sends_more_than_its_credit() {
     host.generous = false;
     let text: Vec<u8> = (0..20_000u32).map(|n| (n * 7) as u8).collect();
     host.files.add("/uio/file", &text);
-    let id = host.start(100, &["cat", "file"]);
-    let mut given = 100;
+    let id = host.start(700, &["cat", "file"]);
+    let mut given = 700;
     let mut random = Random(7);
     while host.answer(id).status.is_none() {
         host.poll(Duration::from_millis(3));
         let answer = host.answer(id);
         assert!(answer.cost <= given, "{} bytes for {given}", answer.cost);
-        let more = random.below(700);
+        let more = random.below(2000);
         given += more;
         host.send(&ToGuest::Credit {
             id: RequestId(id),
@@ -42,7 +42,7 @@ fn an_inline_command_waits_for_credit_on_a_worker() {
     assert_eq!(host.answer(id), Default::default());
     host.send(&ToGuest::Credit {
         id: RequestId(id),
-        bytes: 500,
+        bytes: 1000,
     });
     let answer = host.exit(id).unwrap();
     assert_eq!((answer.status, answer.records.len()), (Some(0), 1));
@@ -56,7 +56,7 @@ fn a_request_without_credit_stops_no_other() {
     let mut host = Host::connected();
     host.generous = false;
     host.files.add("/uio/file", &[b'x'; 100_000]);
-    let stuck: Vec<u32> = (0..15).map(|_| host.start(50, &["cat", "file"])).collect();
+    let stuck: Vec<u32> = (0..15).map(|_| host.start(562, &["cat", "file"])).collect();
     host.generous = true;
     for _ in 0..20 {
         assert_eq!(host.run(&["cat", "file"]).stdout.len(), 100_000);

@@ -44,7 +44,7 @@ fn while_it_waits_for_credit() {
     let mut host = Host::connected();
     host.generous = false;
     host.files.add("/uio/big", &[0; 9000]);
-    for credit in [0, 5, 300] {
+    for credit in [0, 5, 812] {
         let id = host.start(credit, &["cat", "big"]);
         host.poll(Duration::from_millis(10));
         interrupt(&mut host, id);
@@ -53,7 +53,7 @@ fn while_it_waits_for_credit() {
         assert!(answer.cost <= credit as usize, "{answer:?}");
     }
     // A record, not data.
-    let id = host.start(20, &["help"]);
+    let id = host.start(532, &["help"]);
     host.poll(Duration::from_millis(10));
     interrupt(&mut host, id);
     assert_eq!(host.exit(id).unwrap().status, Some(130));
