@@ -103,24 +103,33 @@ pub struct Line {
     pub owner: &'static str,
     /// Instructions, a repetition.
     pub instructions: f64,
+    /// How often it was entered at its first instruction, a repetition.
+    pub calls: f64,
 }
 
 /// The functions that took the instructions in `blocks`, most first, each divided by `repetitions`.
 pub fn by_function(image: &Image, blocks: &Blocks, repetitions: u64) -> Vec<Line> {
-    let mut functions: HashMap<(String, &'static str), u64> = HashMap::new();
-    for (&(address, _), &executed) in blocks {
-        let function = match image.at(address) {
-            Some(symbol) => (symbol.path.clone(), owner(symbol)),
-            None => (elsewhere(address), "outside the image"),
+    let mut functions: HashMap<(String, &'static str), (u64, u64)> = HashMap::new();
+    for (&(address, instructions), &executed) in blocks {
+        let (function, entry) = match image.at(address) {
+            Some(symbol) => (
+                (symbol.path.clone(), owner(symbol)),
+                BASE + symbol.address == address,
+            ),
+            None => ((elsewhere(address), "outside the image"), false),
         };
-        *functions.entry(function).or_default() += executed;
+        let (all, calls) = functions.entry(function).or_default();
+        *all += executed;
+        *calls += u64::from(entry) * executed / instructions.max(1);
     }
+    let repetitions = repetitions.max(1) as f64;
     let mut lines: Vec<Line> = functions
         .into_iter()
-        .map(|((function, owner), executed)| Line {
+        .map(|((function, owner), (executed, calls))| Line {
             function,
             owner,
-            instructions: executed as f64 / repetitions.max(1) as f64,
+            instructions: executed as f64 / repetitions,
+            calls: calls as f64 / repetitions,
         })
         .collect();
     lines.sort_by(|a, b| {
@@ -176,9 +185,10 @@ pub fn text(lines: &[Line], limit: usize) -> String {
     for (owner, instructions) in owners {
         let _ = writeln!(out, "{:>12}  {owner}", number(instructions));
     }
-    out.push('\n');
+    let _ = writeln!(out, "\n{:>12}  {:>8}  function", "instructions", "calls");
     for line in lines.iter().take(limit) {
-        let _ = writeln!(out, "{:>12}  {}", number(line.instructions), line.function);
+        let [instructions, calls] = [line.instructions, line.calls].map(number);
+        let _ = writeln!(out, "{instructions:>12}  {calls:>8}  {}", line.function);
     }
     out
 }
@@ -192,6 +202,7 @@ pub fn json(lines: &[Line]) -> Value {
                 "function": line.function,
                 "owner": line.owner,
                 "instructions": line.instructions,
+                "calls": line.calls,
             })
         })
         .collect()
@@ -252,6 +263,7 @@ mod tests {
                 ("talc::Talc::malloc", 3.0),
             ]
         );
+        assert_eq!((lines[0].calls, lines[1].calls), (200.0, 5.0));
     }
 
     #[test]
