@@ -12,6 +12,9 @@ use crate::{Error, Result, command};
 /// The library's lock file below a sysroot: present exactly when `rust-src` is.
 const LIBRARY_LOCK: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 
+/// What is said of a toolchain without it.
+const NO_SOURCE: &str = "no library source (component rust-src)";
+
 /// Oldest compiler whose `#[unsafe(naked)]` the kernel's source can use.
 const OLDEST: (u32, u32) = (1, 88);
 
@@ -177,7 +180,15 @@ impl Toolchain {
             None => places.candidates(),
         };
         for (origin, cargo, rustc) in candidates {
-            match probe(&cargo, &rustc) {
+            // A rustup toolchain is its compiler's sysroot; asking each of them takes a while.
+            let sysroot = rustc.parent().and_then(Path::parent);
+            let probed = match (&origin, sysroot) {
+                (Origin::Rustup(_), Some(dir)) if !dir.join(LIBRARY_LOCK).is_file() => {
+                    Err(NO_SOURCE.to_owned())
+                }
+                _ => probe(&cargo, &rustc),
+            };
+            match probed {
                 Ok((version, bootstrap)) => {
                     return Ok(Self {
                         origin,
@@ -225,7 +236,7 @@ fn probe(cargo: &Path, rustc: &Path) -> Result<(String, bool), String> {
     };
     let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?);
     if !sysroot.join(LIBRARY_LOCK).is_file() {
-        return Err("no library source (component rust-src)".into());
+        return Err(NO_SOURCE.into());
     }
     let version = ask(&["--version"])?;
     match release(&version) {
