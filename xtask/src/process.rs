@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use uio_build::command::display;
 
+use crate::cleanup;
+
 /// How often to look whether a program has ended.
 const PERIOD: Duration = Duration::from_millis(2);
 
@@ -63,13 +65,23 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
     Running::start(command)?.finish(limit, line)
 }
 
-/// A program whose outputs are being captured.
+/// A program whose outputs are being captured. It is killed when it goes out of scope, or the task is interrupted.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stdout: JoinHandle<Vec<u8>>,
-    stderr: JoinHandle<Vec<u8>>,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<Vec<u8>>>,
     begun: Instant,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        cleanup::forget(self.child.id());
+    }
 }
 
 impl Running {
@@ -85,8 +97,9 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("start `{}`", display(command)))?;
-        let stdout = reader(child.stdout.take());
-        let stderr = reader(child.stderr.take());
+        cleanup::kill_at_end(child.id());
+        let stdout = Some(reader(child.stdout.take()));
+        let stderr = Some(reader(child.stderr.take()));
         Ok(Self {
             child,
             stdout,
@@ -116,19 +129,21 @@ impl Running {
     /// # Errors
     /// When it has not ended after `limit`; it is killed then.
     pub fn finish(mut self, limit: Duration, line: String) -> Result<Output> {
-        let status = wait(&mut self.child, limit);
-        if status.is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+        let Some(status) = wait(&mut self.child, limit) else {
             bail!(
                 "`{line}` did not end within {} s and was killed",
                 limit.as_secs_f32()
             );
-        }
+        };
+        let read = |reader: Option<JoinHandle<Vec<u8>>>| {
+            reader
+                .and_then(|reader| reader.join().ok())
+                .unwrap_or_default()
+        };
         Ok(Output {
-            status: status.map_or(-1, code),
-            stdout: self.stdout.join().unwrap_or_default(),
-            stderr: self.stderr.join().unwrap_or_default(),
+            status: code(status),
+            stdout: read(self.stdout.take()),
+            stderr: read(self.stderr.take()),
             took: self.begun.elapsed(),
             line,
         })
