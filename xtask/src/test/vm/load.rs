@@ -61,7 +61,7 @@ pub fn run(report: &mut Report, server: &Server<'_>) {
                 report.requests
             );
             ensure!(
-                report.requests > 50,
+                report.requests > 8,
                 "only {} requests were answered",
                 report.requests
             );
