@@ -103,7 +103,7 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<BuiltI
     let (name, unstripped) = executable(&messages, options)?;
     let image = unstripped.with_file_name(format!("{name}.hermit"));
     let build_id = image::build_id(&unstripped)?;
-    if !is_newer(&image, &unstripped) {
+    if !is_current(&image, &unstripped, &build_id) {
         progress(&format!("stripping {}", unstripped.display()));
         image::strip(&unstripped, &image)?;
     }
@@ -206,8 +206,56 @@ fn executable(messages: &[u8], options: &Options) -> Result<(String, PathBuf)> {
     }
 }
 
-/// Whether `made` exists and is not older than what it is made from.
-fn is_newer(made: &Path, from: &Path) -> bool {
+/// Whether `image` was stripped from the file `unstripped` with this build id.
+///
+/// The newer of the two is not always the one that was made last: when features change back, cargo puts an earlier build in
+/// its place again, with the time of then. A copy that was interrupted has the id, and an earlier time.
+fn is_current(image: &Path, unstripped: &Path, build_id: &str) -> bool {
     let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
-    matches!((modified(made), modified(from)), (Ok(made), Ok(from)) if made >= from)
+    let newer =
+        matches!((modified(image), modified(unstripped)), (Ok(made), Ok(from)) if made >= from);
+    newer && image::build_id(image).is_ok_and(|id| id == build_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::process::Command;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    /// A small ELF file with a build id of its own.
+    fn library(dir: &Path, id: &str) -> PathBuf {
+        let path = dir.join(id);
+        let source = dir.join("empty.c");
+        fs::write(&source, "int nothing;\n").unwrap();
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-nostdlib", "-fPIC", "-o"]).arg(&path);
+        cc.arg(format!("-Wl,--build-id=0x{id}")).arg(&source);
+        command::capture(&mut cc).unwrap();
+        path
+    }
+
+    #[test]
+    fn an_image_of_another_build_is_not_current_however_new_it_is() {
+        let dir = std::env::temp_dir().join(format!("uio-build-app-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let [one, two] = ["0123456789abcdef", "fedcba9876543210"].map(|id| library(&dir, id));
+        let image = dir.join("image");
+        image::strip(&one, &image).unwrap();
+        let id = image::build_id(&one).unwrap();
+        assert!(is_current(&image, &one, &id));
+        assert!(!is_current(&dir.join("missing"), &one, &id));
+
+        // As cargo does: the other build, from an hour ago.
+        let past = SystemTime::now() - Duration::from_secs(3600);
+        File::open(&two).unwrap().set_modified(past).unwrap();
+        assert!(!is_current(&image, &two, &image::build_id(&two).unwrap()));
+
+        let future = SystemTime::now() + Duration::from_secs(3600);
+        File::open(&one).unwrap().set_modified(future).unwrap();
+        assert!(!is_current(&image, &one, &id));
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

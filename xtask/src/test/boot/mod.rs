@@ -7,7 +7,9 @@ mod matrix;
 use anyhow::Result;
 
 use super::report::Report;
+use super::{OUTSIDE, cargo};
 use crate::build;
+use crate::project;
 use crate::uio::Uio;
 
 /// The application that is booted.
@@ -30,6 +32,16 @@ pub fn run(report: &mut Report) -> Result<()> {
     });
     if let Some(smp) = &smp {
         matrix::run(report, &uio, smp);
+        let mut loads = project::host_cargo()?;
+        loads.args(["test", "--locked", "--target-dir", OUTSIDE]);
+        loads.args([
+            "--manifest-path",
+            "uio-loader/Cargo.toml",
+            "--test",
+            "image",
+        ]);
+        loads.args(["--", "--ignored"]).env("UIO_IMAGE", &smp.path);
+        cargo::test(report, "the loader's tests of an image", loads);
         broken::run(report, &uio, smp)?;
     }
     features::run(report, &uio);

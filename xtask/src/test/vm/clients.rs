@@ -85,7 +85,7 @@ fn killed(server: &Server<'_>) -> Result<()> {
 
 /// Waits until only the request that asks is left.
 pub fn no_jobs(server: &Server<'_>) -> Result<()> {
-    eventually(Duration::from_secs(30), || {
+    eventually(Duration::from_secs(60), || {
         let jobs = server.vm.json(&["jobs"])?;
         let count = jobs.as_array().map(Vec::len);
         ensure!(count == Some(1), "requests are still open: {jobs}");
