@@ -1,11 +1,11 @@
 //! Running programs with a time limit.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use uio_build::command::display;
 
 use crate::cleanup;
@@ -63,6 +63,48 @@ impl Output {
 pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
     let line = display(command);
     Running::start(command)?.finish(limit, line)
+}
+
+/// Runs a program to its end and hands each line of its standard output to `each`, on another thread, as it comes. Its
+/// standard error passes through. Returns its status.
+///
+/// # Errors
+/// When it cannot be started, or has not ended after `limit`; it is killed then.
+pub fn follow(
+    command: &mut Command,
+    limit: Duration,
+    mut each: impl FnMut(&str) + Send + 'static,
+) -> Result<i32> {
+    let line = display(command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start `{line}`"))?;
+    let stdout = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let lines = stdout
+            .into_iter()
+            .flat_map(|out| BufReader::new(out).split(b'\n'));
+        for line in lines.map_while(Result::ok) {
+            each(&String::from_utf8_lossy(&line));
+        }
+    });
+    cleanup::kill_at_end(child.id());
+    let status = wait(&mut child, limit);
+    if status.is_none() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    cleanup::forget(child.id());
+    let Some(status) = status else {
+        bail!(
+            "`{line}` did not end within {} s and was killed",
+            limit.as_secs()
+        );
+    };
+    reader.join().map_err(|_| anyhow!("the reader panicked"))?;
+    Ok(code(status))
 }
 
 /// A program whose outputs are being captured. It is killed when it goes out of scope, or the task is interrupted.
@@ -232,6 +274,30 @@ mod tests {
         let error = run(&mut shell("exec sleep 60"), Duration::from_millis(100)).unwrap_err();
         assert!(begun.elapsed() < Duration::from_secs(30));
         assert!(error.to_string().contains("was killed"), "{error}");
+    }
+
+    #[test]
+    fn lines_are_handed_over_as_they_come() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let send = move |line: &str| sender.send(line.to_owned()).unwrap();
+        let status = follow(
+            &mut shell("echo a; echo b; exit 4"),
+            Duration::from_secs(10),
+            send,
+        )
+        .unwrap();
+        assert_eq!(status, 4);
+        assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["a", "b"]);
+        let begun = Instant::now();
+        assert!(
+            follow(
+                &mut shell("exec sleep 60"),
+                Duration::from_millis(100),
+                |_| {}
+            )
+            .is_err()
+        );
+        assert!(begun.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

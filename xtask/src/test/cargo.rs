@@ -1,10 +1,10 @@
 //! Running cargo's own tests and counting what they say.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use uio_build::command::display;
 
 use super::report::{Counts, Report};
@@ -39,35 +39,19 @@ pub fn test(report: &mut Report, name: &str, mut cargo: Command) {
 }
 
 fn run(cargo: &mut Command) -> Result<(Counts, bool)> {
-    let mut child = cargo
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("start `{}`", display(cargo)))?;
-    let stdout = child.stdout.take();
-    // Reads to the end of the output, which is the end of the tests.
-    let reader = std::thread::spawn(move || {
-        let mut counts = Counts::default();
-        for line in stdout
-            .into_iter()
-            .flat_map(|out| BufReader::new(out).split(b'\n'))
-        {
-            let Ok(line) = line else { break };
-            let line = String::from_utf8_lossy(&line);
-            count(&line, &mut counts);
-            if !line.ends_with("... ok") && !line.is_empty() {
-                println!("{line}");
-            }
+    let sums = Arc::new(Mutex::new(Counts::default()));
+    let adding = Arc::clone(&sums);
+    let status = process::follow(cargo, LIMIT, move |line| {
+        count(
+            line,
+            &mut adding.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        if !line.ends_with("... ok") && !line.is_empty() {
+            println!("{line}");
         }
-        counts
-    });
-    let Some(status) = process::wait(&mut child, LIMIT) else {
-        let _ = child.kill();
-        let _ = child.wait();
-        anyhow::bail!("`{}` took more than {LIMIT:?}", display(cargo));
-    };
-    let counts = reader.join().unwrap_or_default();
-    Ok((counts, status.success()))
+    })?;
+    let counts = *sums.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((counts, status == 0))
 }
 
 /// Adds up a closing line: `test result: ok. 5 passed; 0 failed; 1 ignored; …`.

@@ -1,6 +1,7 @@
 //! Tier `kernel`: the patches, one by one, and every feature of the kernel alone.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,19 +20,19 @@ pub fn run(report: &mut Report) -> Result<()> {
     println!("$ cargo xtask patches check");
     let program = std::env::current_exe().context("find this program")?;
     let mut check = Command::new(program);
-    check.args(["patches", "check"]).stderr(Stdio::inherit());
-    let output = process::run(&mut check, LIMIT)?;
-    print!("{}", output.text());
-    let text = output.text();
-    let counts = text.lines().last().and_then(read);
-    match counts {
-        Some(counts) if (counts.failed == 0) == (output.status == 0) => {
-            report.add("patches", counts);
-        }
+    check.args(["patches", "check"]);
+    let last = Arc::new(Mutex::new(String::new()));
+    let noting = Arc::clone(&last);
+    let status = process::follow(&mut check, LIMIT, move |line| {
+        println!("{line}");
+        *noting.lock().unwrap_or_else(PoisonError::into_inner) = line.to_owned();
+    })?;
+    let last = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match read(&last) {
+        Some(counts) if (counts.failed == 0) == (status == 0) => report.add("patches", counts),
         _ => {
             report.check::<()>("patches", || {
-                output.success()?;
-                anyhow::bail!("its last line does not fit its exit status")
+                anyhow::bail!("status {status}, and the last line is `{last}`")
             });
         }
     }
