@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const CREDIT: u32 = 96 * 1024;
 
 /// What a record or a failure costs at most, names and all, in bytes.
-const RECORD: u32 = 2048;
+const RECORD: u32 = uio_console::cost(2048);
 
 /// A session with a guest's overlay.
 pub struct Session {
@@ -206,7 +206,7 @@ fn note(message: &FromGuest<'_>, id: RequestId, answer: &mut Answer, owed: &mut 
         FromGuest::Stdout { id: of, data } | FromGuest::Stderr { id: of, data } if of == id => {
             answer.stdout += data.len() as u64;
             // The data and, at most, what its frame says besides.
-            data.len() as u32 + 8
+            uio_console::cost(data.len() + 8)
         }
         FromGuest::Record { id: of, record } if of == id => {
             answer.records += 1;
