@@ -1,6 +1,7 @@
 //! What `std::fs` answers with "unsupported" on Hermit, and the overlay can do.
 //!
-//! These work where the file system below does: on the RAM file system and on the share at `/uio`.
+//! These work on the share at `/uio`. On the RAM file system a rename is `EXDEV` and a new length
+//! `EINVAL`; there is no disk to wait for.
 
 use core::ffi::CStr;
 

@@ -38,7 +38,8 @@ pub enum ToGuest<'a> {
         /// The request.
         id: RequestId,
     },
-    /// The guest may send so many more payload bytes of output for this request.
+    /// The guest may send output of this request for so much more; what a frame costs, [`crate::cost`]
+    /// tells.
     Credit {
         /// The request.
         id: RequestId,

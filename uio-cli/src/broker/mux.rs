@@ -238,12 +238,6 @@ impl Mux {
         std::mem::take(&mut self.notes)
     }
 
-    /// Whether a session with the guest was lost and the new one is not answered yet.
-    #[must_use]
-    pub fn is_restarting(&self) -> bool {
-        self.restarted && matches!(self.session, Session::Greeting(_))
-    }
-
     /// Whether to say hello once more if the guest goes on saying nothing: always after a session was lost, and a few
     /// times after the start, when there may be no overlay to answer.
     #[must_use]
