@@ -11,7 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use uio_core::Engine;
 use uio_core::fake::FakePlatform;
-use uio_core::isolation::{End, Entry, Isolation, Region};
+use uio_core::isolation::{End, Entry, Forbidden, Isolation, Limits, Policy, Region};
 
 unsafe extern "C" {
     fn mmap(
@@ -190,6 +190,18 @@ impl Isolation for Native {
         "none"
     }
 
+    fn available(&self) -> bool {
+        true
+    }
+
+    fn policy(&self) -> Policy {
+        Policy::Full
+    }
+
+    fn forbidden(&self, _: &[u8]) -> Option<Forbidden> {
+        None
+    }
+
     fn allocate(&self, bytes: usize) -> Option<Box<dyn Region>> {
         // SAFETY: a new anonymous mapping touches nothing that is there.
         let at = unsafe {
@@ -232,7 +244,7 @@ impl Isolation for Native {
         Some(address)
     }
 
-    fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8]) -> End {
+    fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8], _: &Limits) -> End {
         type Main = extern "C" fn(c_int, *const *const c_char) -> c_int;
         type Function = extern "C" fn();
         // SAFETY: isolations of these tests are leaked.
@@ -271,7 +283,7 @@ impl Isolation for Native {
         ended.recv().expect("a program ends by saying so")
     }
 
-    fn interrupt(&self, _worker: usize, _within: Range<u64>) {
+    fn interrupt(&self, _worker: usize) {
         // The programs of these tests ask.
     }
 }

@@ -103,9 +103,7 @@ pub(crate) fn interrupt(core: &dyn Core, workers: u32) {
         if workers & 1 << worker == 0 {
             continue;
         }
-        if let Some(text) = locked(core, |state| state.programs.text(worker)) {
-            core.isolation().interrupt(worker, text);
-        }
+        core.isolation().interrupt(worker);
     }
 }
 

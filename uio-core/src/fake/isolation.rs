@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, OnceLock};
 use std::vec::Vec;
 
-use crate::isolation::{End, Entry, Isolation, Region};
+use crate::isolation::{End, Entry, Forbidden, Isolation, Limits, Policy, Region};
 
 /// What a program does: gets the worker and the arguments.
 type Program = Box<dyn Fn(usize, &[u8]) -> End + Send + Sync>;
@@ -18,8 +18,16 @@ pub struct FakeIsolation {
     pub runs: AtomicUsize,
     /// Addresses of `main` that were called.
     pub mains: Mutex<Vec<u64>>,
-    /// Interrupts: worker and the text's range.
-    pub interrupts: Mutex<Vec<(usize, core::ops::Range<u64>)>>,
+    /// Workers whose programs were interrupted.
+    pub interrupts: Mutex<Vec<usize>>,
+    /// The limits that programs were run with.
+    pub limits: Mutex<Vec<Limits>>,
+    /// Programs may not run.
+    pub unavailable: AtomicBool,
+    /// What sessions may do at most.
+    pub policy: Mutex<Policy>,
+    /// Code that has these bytes is refused.
+    pub forbidden: Mutex<Vec<u8>>,
     next: AtomicU64,
     real: OnceLock<&'static dyn Isolation>,
     program: Mutex<Option<std::sync::Arc<Program>>>,
@@ -34,6 +42,10 @@ impl FakeIsolation {
             runs: AtomicUsize::new(0),
             mains: Mutex::default(),
             interrupts: Mutex::default(),
+            limits: Mutex::default(),
+            unavailable: AtomicBool::new(false),
+            policy: Mutex::new(Policy::Full),
+            forbidden: Mutex::default(),
             next: AtomicU64::new(0x30_0000),
             real: OnceLock::new(),
             program: Mutex::new(None),
@@ -84,6 +96,27 @@ impl Isolation for FakeIsolation {
         "none"
     }
 
+    fn available(&self) -> bool {
+        !self.unavailable.load(SeqCst)
+    }
+
+    fn policy(&self) -> Policy {
+        *self.policy.lock().unwrap()
+    }
+
+    fn forbidden(&self, code: &[u8]) -> Option<Forbidden> {
+        let bytes = self.forbidden.lock().unwrap();
+        if bytes.is_empty() {
+            return None;
+        }
+        let offset = code.windows(bytes.len()).position(|w| w == &bytes[..])?;
+        Some(Forbidden {
+            offset,
+            len: bytes.len() as u8,
+            class: "wrpkru",
+        })
+    }
+
     fn allocate(&self, bytes: usize) -> Option<Box<dyn Region>> {
         if self.no_memory.load(SeqCst) {
             return None;
@@ -107,23 +140,21 @@ impl Isolation for FakeIsolation {
         name.starts_with(b"uio_").then_some(0x21_0000)
     }
 
-    fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8]) -> End {
+    fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8], limits: &Limits) -> End {
         self.runs.fetch_add(1, SeqCst);
         self.mains.lock().unwrap().push(program.main);
+        self.limits.lock().unwrap().push(*limits);
         if let Some(real) = self.real.get() {
-            return real.run(worker, program, argv);
+            return real.run(worker, program, argv, limits);
         }
         let program = self.program.lock().unwrap().clone();
         program.map_or(End::Exited(0), |program| program(worker, argv))
     }
 
-    fn interrupt(&self, worker: usize, within: core::ops::Range<u64>) {
-        self.interrupts
-            .lock()
-            .unwrap()
-            .push((worker, within.clone()));
+    fn interrupt(&self, worker: usize) {
+        self.interrupts.lock().unwrap().push(worker);
         if let Some(real) = self.real.get() {
-            real.interrupt(worker, within);
+            real.interrupt(worker);
         }
     }
 }

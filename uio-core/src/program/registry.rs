@@ -6,13 +6,11 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::ops::Range;
 
 use uio_console::record::Stat;
 
 use super::link::Linked;
 use super::symbols::Index;
-use crate::platform::EVENTS;
 
 /// Programs that may be in memory at once.
 pub const SLOTS: usize = 32;
@@ -91,8 +89,6 @@ pub struct Registry {
     high: usize,
     clock: u32,
     index: Option<Box<Index>>,
-    /// The code that each worker runs.
-    texts: [Range<u64>; EVENTS],
 }
 
 impl Default for Registry {
@@ -110,7 +106,6 @@ impl Registry {
             high: 0,
             clock: 0,
             index: None,
-            texts: [const { 0..0 }; EVENTS],
         }
     }
 
@@ -182,26 +177,9 @@ impl Registry {
         true
     }
 
-    /// Takes note that a worker runs the program whose code is there.
-    pub fn begin(&mut self, worker: usize, text: Range<u64>) {
-        if let Some(slot) = self.texts.get_mut(worker) {
-            *slot = text;
-        }
-    }
-
-    /// Addresses of the code of the program that a worker runs; none if it runs none.
-    #[must_use]
-    pub fn text(&self, worker: usize) -> Option<Range<u64>> {
-        self.texts
-            .get(worker)
-            .filter(|text| !text.is_empty())
-            .cloned()
-    }
-
-    /// Takes a program back after its run by a worker. Gives it back to be dropped when another idle one is the
+    /// Takes a program back after its run. Gives it back to be dropped when another idle one is the
     /// same, or a later one of the same file.
-    pub fn put(&mut self, worker: usize, program: Box<Program>) -> Option<Box<Program>> {
-        self.begin(worker, 0..0);
+    pub fn put(&mut self, program: Box<Program>) -> Option<Box<Program>> {
         let superfluous = self.has(Which::File(&program.path), true);
         let slot = self.running(program.image.region.base())?;
         if superfluous {

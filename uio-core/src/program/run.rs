@@ -1,7 +1,6 @@
 //! Running a program, from the cache if it is there.
 
 use alloc::boxed::Box;
-use core::ops::Range;
 
 use uio_console::argv::Argv;
 use uio_console::record::{Failure, Record};
@@ -10,10 +9,13 @@ use super::load::{self, NOT_RUNNABLE};
 use super::registry::{Program, Version, Which};
 use crate::command::{Context, Outcome, Stop, Trouble, absolute};
 use crate::engine::{Core, locked};
-use crate::isolation::{End, Entry};
+use crate::isolation::{End, Entry, Limits};
 
 /// Added to the exception that ended a program, this is its exit status.
 const FAULTED: i32 = 128;
+
+/// Exit status of a program that came to its time limit, as timeout(1) gives it.
+const TIMED_OUT: i32 = 124;
 
 /// Runs the program that argument 1 names; the arguments from there on are its own.
 pub fn run(cx: &mut Context<'_>) -> Outcome {
@@ -29,38 +31,32 @@ pub fn run(cx: &mut Context<'_>) -> Outcome {
         }
     };
     let isolation = cx.isolation();
-    let text = text_of(&program);
     let started = cx.record(&Record::Started {
         isolation: isolation.name(),
         cached,
     });
     let end = started.map(|()| {
-        let entry = Entry {
-            main: program.image.main,
-            init: &program.image.init,
-            fini: &program.image.fini,
+        let limits = Limits {
+            policy: isolation.policy(),
+            time_ms: Some(Limits::TIME_MS),
+            cpu_share: Limits::CPU_SHARE,
+            below: false,
         };
-        locked(cx.core(), |state| state.programs.begin(worker, text));
-        isolation.run(worker, entry, argv)
+        isolation.run(worker, entry(&program), argv, &limits)
     });
     // What is given back is dropped here, without the lock.
-    drop(locked(cx.core(), |state| {
-        state.programs.put(worker, program)
-    }));
+    drop(locked(cx.core(), |state| state.programs.put(program)));
     match end? {
         End::Exited(status) => Ok(status),
-        End::Fault {
-            vector,
-            instruction,
-            access,
-        } => {
+        End::Fault(fault) => {
             cx.failure(&Failure::Fault {
-                vector,
-                instruction,
-                access,
+                vector: fault.vector,
+                instruction: fault.instruction,
+                access: fault.access,
             })?;
-            Ok(FAULTED + i32::from(vector))
+            Ok(FAULTED + i32::from(fault.vector))
         }
+        End::TimedOut => Ok(TIMED_OUT),
         End::Interrupted => Err(Stop::Interrupted),
     }
 }
@@ -116,8 +112,15 @@ fn renewed(core: &dyn Core, mut program: Box<Program>) -> Option<Box<Program>> {
     Some(program)
 }
 
-/// The addresses of a program's code.
-fn text_of(program: &Program) -> Range<u64> {
-    let base = program.image.region.base();
-    base + program.image.text.start as u64..base + program.image.text.end as u64
+/// What to call in a program, and where it lies.
+fn entry(program: &Program) -> Entry<'_> {
+    let image = &program.image;
+    let base = image.region.base();
+    Entry {
+        main: image.main,
+        init: &image.init,
+        fini: &image.fini,
+        text: base + image.text.start as u64..base + image.text.end as u64,
+        data: base + image.data as u64..base + image.size as u64,
+    }
 }

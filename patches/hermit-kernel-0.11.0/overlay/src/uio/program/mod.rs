@@ -16,7 +16,7 @@ use core::{ptr, slice};
 use align_address::Align;
 use hermit_sync::{InterruptTicketMutex, OnceCell, without_interrupts};
 use memory_addresses::PhysAddr;
-use uio_core::isolation::{End, Entry, Isolation, Region};
+use uio_core::isolation::{End, Entry, Fault, Forbidden, Isolation, Limits, Policy, Region};
 use uio_core::platform::EVENTS;
 
 use self::enter::Origin;
@@ -32,6 +32,18 @@ pub(super) struct Unisolated;
 impl Isolation for Unisolated {
 	fn name(&self) -> &'static str {
 		"none"
+	}
+
+	fn available(&self) -> bool {
+		true
+	}
+
+	fn policy(&self) -> Policy {
+		Policy::Full
+	}
+
+	fn forbidden(&self, _: &[u8]) -> Option<Forbidden> {
+		None
 	}
 
 	fn allocate(&self, bytes: usize) -> Option<Box<dyn Region>> {
@@ -59,7 +71,7 @@ impl Isolation for Unisolated {
 		interface::address(name)
 	}
 
-	fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8]) -> End {
+	fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8], _: &Limits) -> End {
 		fault::install();
 		if RUNS.get().is_none() {
 			let _ = RUNS.set((0..EVENTS).map(|_| Run::new()).collect());
@@ -72,9 +84,9 @@ impl Isolation for Unisolated {
 		end
 	}
 
-	fn interrupt(&self, worker: usize, within: Range<u64>) {
+	fn interrupt(&self, worker: usize) {
 		if let Some(run) = runs().get(worker) {
-			run.interrupt(&within);
+			run.interrupt();
 		}
 	}
 }
@@ -121,6 +133,8 @@ struct Run {
 	end: InterruptTicketMutex<Option<End>>,
 	/// Top of the interrupt stack of the task.
 	interrupt_stack: AtomicU64,
+	/// The code of the program.
+	text: InterruptTicketMutex<Range<u64>>,
 	/// What the program holds.
 	held: interface::Held,
 }
@@ -140,6 +154,7 @@ impl Run {
 			origin: AtomicUsize::new(0),
 			end: InterruptTicketMutex::new(None),
 			interrupt_stack: AtomicU64::new(0),
+			text: InterruptTicketMutex::new(0..0),
 			held: interface::Held::new(),
 		}
 	}
@@ -158,6 +173,7 @@ impl Run {
 			return End::Exited(126);
 		};
 		*self.end.lock() = None;
+		*self.text.lock() = program.text.clone();
 		self.interrupt_stack
 			.store(core_scheduler().uio_interrupt_stack(), Ordering::Relaxed);
 		self.task.store(
@@ -219,11 +235,12 @@ impl Run {
 
 	/// Ends the run from another task of the same core, if the program itself was interrupted (and
 	/// not something that it called).
-	fn interrupt(&self, within: &Range<u64>) {
+	fn interrupt(&self) {
 		if self.task.load(Ordering::Relaxed) == 0 || self.origin.load(Ordering::Relaxed) == 0 {
 			return;
 		}
 		let top = self.interrupt_stack.load(Ordering::Relaxed);
+		let within = self.text.lock().clone();
 		without_interrupts(|| {
 			fault::redirect(top, |instruction| within.contains(&instruction));
 		});
@@ -249,11 +266,12 @@ fn faulted(vector: u8, instruction: u64, access: u64) {
 		return;
 	}
 	if let Some((_, run)) = Run::current() {
-		run.leave(End::Fault {
+		run.leave(End::Fault(Box::new(Fault {
 			vector,
 			instruction,
 			access,
-		});
+			..Fault::default()
+		})));
 	}
 }
 

@@ -1,0 +1,1 @@
+//! Finds instructions that could undo the isolation of programs.
