@@ -12,9 +12,14 @@
  *
  *     int main(int argc, char **argv) {
  *         uio_printf("%s: %lu requests\n", argv[0], requests);
- *         flush();
+ *         uio_call(flush);
+ *         uio_write(requests, 0);
  *         return 0;
  *     }
+ *
+ * A program reads all of the image and writes only its own memory. It calls functions of the image
+ * directly where those write nothing but what the program handed to them. For all else there are two
+ * gates, `uio_call` and `uio_write`, which open if the policy in force allows the target.
  *
  * C11 or C++11, gcc or clang. Needs no other header, library or start-up code.
  *
@@ -49,11 +54,11 @@ extern "C" {
 
 /* Writes to standard output (1), standard error (2) or an open file, there at its position. Returns
  * the number of bytes written. Waits until the client takes them. */
-long uio_write(int fd, const void *bytes, unsigned long len);
+long uio_fd_write(int fd, const void *bytes, unsigned long len);
 
 /* Reads from standard input (0) or an open file, there at its position. Returns the number of bytes
  * read, 0 at the end. */
-long uio_read(int fd, void *bytes, unsigned long len);
+long uio_fd_read(int fd, void *bytes, unsigned long len);
 
 /* Flags of uio_open(). */
 #define UIO_READ 1      /* for reading */
@@ -104,6 +109,28 @@ unsigned long uio_now_us(void);
 void *uio_alloc(unsigned long bytes);
 void uio_free(void *memory);
 
+/*
+ * The gates. Beside the functions here there are the macros uio_call() and uio_write() below, which
+ * know the types of what they call and write.
+ */
+
+/* Calls `function` of the image, which may write whatever the image may, with up to six arguments
+ * that are integers or pointers, and puts what it returns into `result`, unless that is null. Returns
+ * 0; -1 (EPERM) if the policy does not allow that function, -14 (EFAULT) if it is none. */
+int uio_gate_call(void *function, const unsigned long args[6], unsigned long *result);
+
+/* Writes `len` bytes to a variable of the image. Returns 0; -1 (EPERM) if the policy does not allow
+ * that variable, -14 (EFAULT) if there is no memory that may be written. Nothing is written then. */
+long uio_gate_write(void *to, const void *from, unsigned long len);
+
+/* Reads memory of whatever owner without ever faulting. Returns the number of bytes read, which are
+ * fewer than `len` where memory ends; -14 (EFAULT) if there are none at all. */
+long uio_gate_read(void *to, const void *from, unsigned long len);
+
+/* Raises a signal in the application, as the command `kill` does. Returns 0; -1 (EPERM) if the
+ * policy does not allow it, -3 (ESRCH) if the application has no handler for it. */
+int uio_signal(int number);
+
 /* What compilers call by themselves. */
 void *memcpy(void *to, const void *from, size_t len) UIO_NOTHROW;
 void *memmove(void *to, const void *from, size_t len) UIO_NOTHROW;
@@ -127,7 +154,7 @@ UIO_HELPER long uio_write_all(int fd, const void *bytes, unsigned long len)
 {
     const char *from = (const char *)bytes;
     while (len != 0) {
-        long written = uio_write(fd, from, len);
+        long written = uio_fd_write(fd, from, len);
         if (written < 0) {
             return written;
         }
@@ -492,5 +519,175 @@ UIO_HELPER long uio_puts(const char *line)
 {
     return uio_printf("%s\n", line) < 0 ? -5 : 0;
 }
+
+/*
+ * The gates with types.
+ *
+ *   uio_call(function, arguments...)             calls it; the value is what it returned
+ *   uio_try_call(&word, function, arguments...)  0, or why not; what it returned goes to `word`
+ *   uio_write(variable, value)                   assigns
+ *   uio_try_write(variable, value)               0, or why not
+ *
+ * Arguments, up to six, and results are integers or pointers; whatever a declaration of the function
+ * says of them is checked. Floating point is refused, but for a floating parameter that is given an
+ * integer, which C does not let a macro see. `word` is an unsigned long; its address may be null.
+ *
+ * uio_call() and uio_write() end a program that is refused, with a message and status 126. The others
+ * return -1 (EPERM) or -14 (EFAULT), see uio_gate_call() and uio_gate_write().
+ */
+
+#define UIO_REFUSED 126
+
+/* Ends the program. */
+UIO_HELPER __attribute__((noreturn, cold)) void uio_refuse(const char *what, long error)
+{
+    const char *why = error == -1    ? "the policy in force does not allow it"
+                      : error == -14 ? "there is nothing of that kind in the image"
+                                     : NULL;
+    if (why != NULL) {
+        uio_dprintf(2, "%s: %s\n", what, why);
+    } else {
+        uio_dprintf(2, "%s: error %ld\n", what, error);
+    }
+    uio_exit(UIO_REFUSED);
+}
+
+UIO_HELPER unsigned long uio_call_or_end(const char *what, uintptr_t function, const unsigned long *args)
+{
+    unsigned long result = 0;
+    int error = uio_gate_call((void *)function, args, &result);
+    if (error < 0) {
+        uio_refuse(what, error);
+    }
+    return result;
+}
+
+UIO_HELPER void uio_write_or_end(const char *what, uintptr_t to, const void *from, unsigned long len)
+{
+    long error = uio_gate_write((void *)to, from, len);
+    if (error < 0) {
+        uio_refuse(what, error);
+    }
+}
+
+#define uio_call(...) UIO_CALL("uio_call(" #__VA_ARGS__ ")", __VA_ARGS__)
+#define uio_write(variable, value) UIO_ASSIGN("uio_write(" #variable ")", variable, value)
+
+#ifdef __cplusplus
+
+template <class T> struct uio_is_word { enum { value = 1 }; };
+template <> struct uio_is_word<float> { enum { value = 0 }; };
+template <> struct uio_is_word<double> { enum { value = 0 }; };
+template <> struct uio_is_word<long double> { enum { value = 0 }; };
+
+template <class T> inline unsigned long uio_word(T value)
+{
+    static_assert(uio_is_word<T>::value, "gates pass integers and pointers");
+    return (unsigned long)value;
+}
+
+/* What a caller passes is converted as in a call, without a word on widths and signs. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
+#define UIO_CALL(what, ...) uio_call_as(what, __VA_ARGS__)
+#define UIO_ASSIGN(what, variable, value) uio_write_as(what, variable, value)
+
+template <class R, class... P, class... A> inline R uio_call_as(const char *what, R (*function)(P...), A... args)
+{
+    static_assert(uio_is_word<R>::value, "gates pass integers and pointers");
+    static_assert(sizeof...(P) <= 6, "gates pass six arguments");
+    const unsigned long words[6] = {uio_word<P>(args)...};
+    return (R)uio_call_or_end(what, (uintptr_t)function, words);
+}
+
+template <class R, class... P, class... A>
+inline int uio_try_call(unsigned long *result, R (*function)(P...), A... args)
+{
+    static_assert(uio_is_word<R>::value, "gates pass integers and pointers");
+    static_assert(sizeof...(P) <= 6, "gates pass six arguments");
+    const unsigned long words[6] = {uio_word<P>(args)...};
+    return uio_gate_call((void *)function, words, result);
+}
+
+template <class T, class V> inline void uio_write_as(const char *what, T &variable, const V &value)
+{
+    T copy = value;
+    uio_write_or_end(what, (uintptr_t)&variable, (const void *)&copy, sizeof copy);
+}
+
+template <class T, class V> inline long uio_try_write(T &variable, const V &value)
+{
+    T copy = value;
+    return uio_gate_write((void *)(uintptr_t)&variable, (const void *)&copy, sizeof copy);
+}
+
+#pragma GCC diagnostic pop
+
+#else
+
+/* How many arguments follow the function, which is the first: 0 to 6. */
+#define UIO_COUNT(...) UIO_COUNT_(__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0, 0)
+#define UIO_COUNT_(f, a, b, c, d, e, g, n, ...) n
+#define UIO_FIRST(...) UIO_FIRST_(__VA_ARGS__, 0)
+#define UIO_FIRST_(f, ...) f
+#define UIO_JOIN(a, b) UIO_JOIN_(a, b)
+#define UIO_JOIN_(a, b) a##b
+
+/* An argument as a word; not a floating one. */
+#define UIO_WORD(value) ((unsigned long)(value) + 0 * sizeof(char[UIO_IS_REAL(value) ? -1 : 1]))
+#define UIO_IS_REAL(value) _Generic((__typeof__(value) *)0, float *: 1, double *: 1, long double *: 1, default: 0)
+
+/* The call as C has it, which is not made but has a type, and its arguments as words. */
+#define UIO_TYPED(...) UIO_JOIN(UIO_TYPED_, UIO_COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define UIO_TYPED_0(f) (f)()
+#define UIO_TYPED_1(f, a) (f)(a)
+#define UIO_TYPED_2(f, a, b) (f)(a, b)
+#define UIO_TYPED_3(f, a, b, c) (f)(a, b, c)
+#define UIO_TYPED_4(f, a, b, c, d) (f)(a, b, c, d)
+#define UIO_TYPED_5(f, a, b, c, d, e) (f)(a, b, c, d, e)
+#define UIO_TYPED_6(f, a, b, c, d, e, g) (f)(a, b, c, d, e, g)
+
+#define UIO_WORDS(...) UIO_JOIN(UIO_WORDS_, UIO_COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define UIO_WORDS_0(f) 0, 0, 0, 0, 0, 0
+#define UIO_WORDS_1(f, a) UIO_WORD(a), 0, 0, 0, 0, 0
+#define UIO_WORDS_2(f, a, b) UIO_WORD(a), UIO_WORD(b), 0, 0, 0, 0
+#define UIO_WORDS_3(f, a, b, c) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), 0, 0, 0
+#define UIO_WORDS_4(f, a, b, c, d) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), 0, 0
+#define UIO_WORDS_5(f, a, b, c, d, e) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), UIO_WORD(e), 0
+#define UIO_WORDS_6(f, a, b, c, d, e, g) \
+    UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), UIO_WORD(e), UIO_WORD(g)
+
+#define UIO_CALL(what, ...)                                                                              \
+    __extension__({                                                                                      \
+        _Static_assert(!UIO_IS_REAL(UIO_TYPED(__VA_ARGS__)), "gates pass integers and pointers");        \
+        (__typeof__(UIO_TYPED(__VA_ARGS__)))uio_call_or_end(what, (uintptr_t)(UIO_FIRST(__VA_ARGS__)),   \
+                                                            (const unsigned long[6]){UIO_WORDS(__VA_ARGS__)}); \
+    })
+
+#define uio_try_call(result, ...)                                                                        \
+    __extension__({                                                                                      \
+        _Static_assert(!UIO_IS_REAL(UIO_TYPED(__VA_ARGS__)), "gates pass integers and pointers");        \
+        if (0) {                                                                                         \
+            (void)(__typeof__(UIO_TYPED(__VA_ARGS__)))0ul;                                               \
+        }                                                                                                \
+        uio_gate_call((void *)(uintptr_t)(UIO_FIRST(__VA_ARGS__)),                                       \
+                      (const unsigned long[6]){UIO_WORDS(__VA_ARGS__)}, result);                         \
+    })
+
+#define UIO_ASSIGN(what, variable, value)                                                                 \
+    __extension__({                                                                                      \
+        __typeof__(variable) uio_value_ = (value);                                                       \
+        uio_write_or_end(what, (uintptr_t)&(variable), (const void *)&uio_value_, sizeof uio_value_);    \
+    })
+
+#define uio_try_write(variable, value)                                                                   \
+    __extension__({                                                                                      \
+        __typeof__(variable) uio_value_ = (value);                                                       \
+        uio_gate_write((void *)(uintptr_t)&(variable), (const void *)&uio_value_, sizeof uio_value_);    \
+    })
+
+#endif
 
 #endif

@@ -7,6 +7,7 @@
 //! | `-ffreestanding` | there is no C library |
 //! | `-fPIE` | a program lies within 2 GiB of the image, wherever that is; unlike `-fPIC` it reaches the image's variables directly |
 //! | `-mno-red-zone` | programs run on the kernel's privilege level, where interrupts use the stack below the stack pointer |
+//! | `-fno-omit-frame-pointer` | the backtrace of a fault follows frame pointers |
 //! | `-fno-stack-protector`, `-fcf-protection=none` | what those need of the system is not there |
 //! | `-fno-asynchronous-unwind-tables`, `-fno-exceptions` | nothing unwinds a program, so its tables would be loaded in vain |
 //! | `-fno-jump-tables` | each entry of such a table is a relocation, to be applied on every load |
@@ -22,11 +23,12 @@ use crate::{Error, Result, command};
 /// The program's side of the interface.
 const HEADER: &str = include_str!("../../include/uio.h");
 
-const FLAGS: [&str; 11] = [
+const FLAGS: [&str; 12] = [
     "-O2",
     "-ffreestanding",
     "-fPIE",
     "-mno-red-zone",
+    "-fno-omit-frame-pointer",
     "-fno-stack-protector",
     "-fcf-protection=none",
     "-fno-asynchronous-unwind-tables",

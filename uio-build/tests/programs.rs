@@ -11,8 +11,12 @@ mod cache;
 mod errors;
 #[path = "programs/format.rs"]
 mod format;
+#[path = "programs/gates.rs"]
+mod gates;
 #[path = "programs/guest.rs"]
 mod guest;
+#[path = "programs/interface.rs"]
+mod interface;
 #[path = "programs/native.rs"]
 mod native;
 #[path = "programs/runs.rs"]

@@ -10,7 +10,7 @@ use super::guest::Guest;
 /// Waits for a byte of standard input, then returns what its data say.
 const WAITS: &str = "#include <uio.h>\n\
     static int runs = 10;\n\
-    int main(void) { char c; uio_puts(\"up\"); while (uio_read(0, &c, 1) > 0) ++runs; return ++runs; }";
+    int main(void) { char c; uio_puts(\"up\"); while (uio_fd_read(0, &c, 1) > 0) ++runs; return ++runs; }";
 
 /// What `programs` lists: path, runs, running.
 fn programs(guest: &mut Guest) -> Vec<(String, u32, u16)> {

@@ -62,6 +62,7 @@ fn formatted_output_is_that_of_the_c_library() {
 #[test]
 fn the_header_is_clean_under_strict_compilers() {
     let source = "#include <uio.h>\nint main(int argc, char **argv) { (void)argv; uio_printf(\"%d\\n\", argc); return 0; }\n";
+    let gates = super::gates::EVERY_FORM;
     let both = "#include <string.h>\n#include <uio.h>\nint main() { return (int)strlen(\"\"); }\n";
     let cases = [
         ("gcc", "c", "-std=c11"),
@@ -78,7 +79,7 @@ fn the_header_is_clean_under_strict_compilers() {
             continue;
         }
         let room = Room::new();
-        for text in [source, both] {
+        for text in [source, gates, both] {
             let source = room.write("source", text);
             let output = Command::new(compiler)
                 .args([standard, "-x", language, "-O2", "-ffreestanding"])

@@ -20,6 +20,11 @@ int requests = 41;
 static volatile int local_secret = 7;
 int bump(int by) { return requests += by; }
 int peek_secret(void) { return local_secret; }
+long total;
+unsigned char byte;
+void add_to_total(int by) { total += by; }
+const char *greeting(void) { return \"hello from the image\"; }
+long weigh(int a, long b, unsigned char c, short d, const char *e, int f) { return a + b + c + d + *e + f; }
 int _ZN3web5twice17h0123456789abcdefE(int x) { return 2 * x; }
 void _start(void) {}
 ";
@@ -146,7 +151,7 @@ impl Guest {
         }
         let host = Host::connected();
         let native = Native::new();
-        native.set_engine(host.engine);
+        native.set_guest(host.engine, host.files);
         host.isolation.leave_to(native);
         host.files.add_directory("/uio/.uio");
         host.files.add("/uio/.uio/symbols", &image().1);

@@ -1,17 +1,20 @@
-//! An isolation that has none: programs run on a thread of this process. The one place in these tests that needs
-//! `unsafe`.
+//! An isolation that has none: programs run on a thread of this process. With [`interface`] the one place in these
+//! tests that needs `unsafe`.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
-use std::ffi::{c_char, c_int, c_long, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Sender, channel};
 
 use uio_core::Engine;
-use uio_core::fake::FakePlatform;
+use uio_core::engine::Job;
+use uio_core::fake::{FakeFiles, FakePlatform};
 use uio_core::isolation::{End, Entry, Forbidden, Isolation, Limits, Policy, Region};
+
+use super::interface::{self, Held};
 
 unsafe extern "C" {
     fn mmap(
@@ -24,12 +27,6 @@ unsafe extern "C" {
     ) -> *mut c_void;
     fn mprotect(at: *mut c_void, len: usize, protection: c_int) -> c_int;
     fn munmap(at: *mut c_void, len: usize) -> c_int;
-    fn memcpy();
-    fn memmove();
-    fn memset();
-    fn memcmp();
-    fn bcmp();
-    fn strlen();
 }
 
 const READ: c_int = 1;
@@ -69,7 +66,9 @@ pub fn map_image(base: u64, image: &[u8]) -> bool {
 
 /// The isolation, and the engine that its programs talk to.
 pub struct Native {
-    engine: Mutex<Option<&'static Engine<FakePlatform>>>,
+    guest: Mutex<Option<(&'static Engine<FakePlatform>, &'static FakeFiles)>>,
+    /// What the gates allow.
+    pub policy: Mutex<Policy>,
     /// Regions that live.
     pub regions: &'static AtomicUsize,
 }
@@ -121,67 +120,49 @@ impl Region for Mapped {
 }
 
 /// What the thread of a program knows.
-struct Running {
-    native: &'static Native,
-    worker: usize,
-    end: Sender<End>,
+pub struct Running {
+    pub native: &'static Native,
+    pub worker: usize,
+    pub end: Sender<End>,
+    pub held: Held,
 }
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
 }
 
-fn with<T>(work: impl FnOnce(&Running) -> T) -> T {
+/// Calls `work` with what the calling thread's program is.
+pub fn with<T>(work: impl FnOnce(&Running) -> T) -> T {
     RUNNING.with_borrow(|running| work(running.as_ref().expect("called by a program")))
 }
 
 impl Running {
-    fn engine(&self) -> &'static Engine<FakePlatform> {
-        self.native.engine.lock().unwrap().expect("an engine")
+    fn guest(&self) -> (&'static Engine<FakePlatform>, &'static FakeFiles) {
+        self.native.guest.lock().unwrap().expect("a guest")
     }
-}
 
-extern "C" fn uio_write(fd: c_int, bytes: *const u8, len: c_ulong) -> c_long {
-    // SAFETY: a program gives memory of its own.
-    let bytes = unsafe { std::slice::from_raw_parts(bytes, len as usize) };
-    with(|running| running.engine().job(running.worker).write(fd, bytes)) as c_long
-}
-
-extern "C" fn uio_read(fd: c_int, bytes: *mut u8, len: c_ulong) -> c_long {
-    if fd != 0 {
-        return -9;
+    /// The request that the program is.
+    pub fn job(&self) -> Job<'static> {
+        self.guest().0.job(self.worker)
     }
-    // SAFETY: a program gives memory of its own.
-    let bytes = unsafe { std::slice::from_raw_parts_mut(bytes, len as usize) };
-    with(|running| running.engine().job(running.worker).read(bytes)) as c_long
-}
 
-extern "C" fn uio_exit(status: c_int) -> ! {
-    with(|running| running.end.send(End::Exited(status))).expect("somebody waits for the end");
-    // The thread ends with the process: there is no way to unwind the program.
-    loop {
-        std::thread::park();
+    /// The guest's files.
+    pub fn files(&self) -> &'static FakeFiles {
+        self.guest().1
     }
-}
-
-extern "C" fn uio_interrupted() -> c_int {
-    with(|running| running.engine().job(running.worker).interrupted()).into()
-}
-
-extern "C" fn uio_sleep_ms(ms: c_ulong) -> c_long {
-    with(|running| running.engine().job(running.worker).sleep_ms(ms)) as c_long
 }
 
 impl Native {
     pub fn new() -> &'static Self {
         Box::leak(Box::new(Self {
-            engine: Mutex::new(None),
+            guest: Mutex::new(None),
+            policy: Mutex::new(Policy::Full),
             regions: Box::leak(Box::default()),
         }))
     }
 
-    pub fn set_engine(&self, engine: &'static Engine<FakePlatform>) {
-        *self.engine.lock().unwrap() = Some(engine);
+    pub fn set_guest(&self, engine: &'static Engine<FakePlatform>, files: &'static FakeFiles) {
+        *self.guest.lock().unwrap() = Some((engine, files));
     }
 }
 
@@ -227,21 +208,7 @@ impl Isolation for Native {
     }
 
     fn interface(&self, name: &[u8]) -> Option<u64> {
-        let address = match name {
-            b"uio_write" => uio_write as *const () as u64,
-            b"uio_read" => uio_read as *const () as u64,
-            b"uio_exit" => uio_exit as *const () as u64,
-            b"uio_interrupted" => uio_interrupted as *const () as u64,
-            b"uio_sleep_ms" => uio_sleep_ms as *const () as u64,
-            b"memcpy" => memcpy as *const () as u64,
-            b"memmove" => memmove as *const () as u64,
-            b"memset" => memset as *const () as u64,
-            b"memcmp" => memcmp as *const () as u64,
-            b"bcmp" => bcmp as *const () as u64,
-            b"strlen" => strlen as *const () as u64,
-            _ => return None,
-        };
-        Some(address)
+        interface::address(name)
     }
 
     fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8], _: &Limits) -> End {
@@ -261,6 +228,7 @@ impl Isolation for Native {
                 native,
                 worker,
                 end: end.clone(),
+                held: Held::default(),
             }));
             // SAFETY: the linker checked that these are addresses of the program's code, whose memory lives until
             // the end was sent.

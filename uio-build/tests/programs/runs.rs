@@ -132,7 +132,7 @@ fn standard_input_is_read_and_exit_ends_at_once() {
          static void inner(void) { uio_exit(17); }\n\
          int main(void) {\n\
              char bytes[16]; long len;\n\
-             while ((len = uio_read(0, bytes, sizeof bytes)) > 0) {\n\
+             while ((len = uio_fd_read(0, bytes, sizeof bytes)) > 0) {\n\
                  for (long i = 0; i < len; ++i) if (bytes[i] >= 'a' && bytes[i] <= 'z') bytes[i] -= 32;\n\
                  if (uio_write_all(1, bytes, (unsigned long)len) < 0) return 1;\n\
              }\n\

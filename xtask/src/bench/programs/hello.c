@@ -3,6 +3,6 @@
 
 int main(void)
 {
-    uio_write(1, "Hello, world!\n", 14);
+    uio_fd_write(1, "Hello, world!\n", 14);
     return 0;
 }

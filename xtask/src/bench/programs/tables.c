@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 
     for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
         if (steps[i].run(x) == 1 && argv[0][0] == '?') {
-            uio_write(1, steps[i].name, strlen(steps[i].name));
+            uio_fd_write(1, steps[i].name, strlen(steps[i].name));
         }
     }
     return seen[12] == 0;
