@@ -1,5 +1,7 @@
 //! The linker against objects of real compilers, against `ld`, and against hostile bytes.
 
+#[path = "linker/bounded.rs"]
+mod bounded;
 #[path = "linker/builder.rs"]
 mod builder;
 #[path = "linker/compile.rs"]

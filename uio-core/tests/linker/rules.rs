@@ -257,12 +257,26 @@ fn symbols_keep_to_the_rules() {
             );
         }
     }
-    let outside = Object {
-        symbols: Vec::new(),
-        ..Object::new()
+    for value in [16, 17, u64::MAX] {
+        let outside = Object {
+            symbols: Vec::new(),
+            ..Object::new()
+        };
+        let outside = outside.symbol("main", GLOBAL_FUNCTION, 1, value);
+        breaks(&outside, 1, SectionRule::SymbolInside);
     }
-    .symbol("main", GLOBAL_FUNCTION, 1, 17);
-    breaks(&outside, 1, SectionRule::SymbolInside);
+    let end = Object::new().symbol("end", GLOBAL_NOTYPE, 1, 16);
+    assert!(World::new(&heap).link(&end.build()).is_ok());
+    breaks(
+        &Object::new()
+            .symbol("behind", GLOBAL_NOTYPE, 1, 17)
+            .relocations(1, &[(4, 1, 2, 0)]),
+        1,
+        SectionRule::SymbolInside,
+    );
+    let mut empty = Object::new();
+    empty.sections[0].contents.clear();
+    breaks(&empty, 1, SectionRule::SymbolInside);
     let extended = Object::new().symbol("far", GLOBAL_NOTYPE, 0xffff, 0);
     breaks(&extended, 0, SectionRule::Numbering);
     let common = Object::new().symbol("common", GLOBAL_NOTYPE, COMMON, 3);

@@ -12,45 +12,34 @@ use super::report::Refused;
 /// Most constructors, and most destructors, of a program.
 const MOST: usize = 1024;
 
-/// An array of functions and when it runs: arrays with a number (`.init_array.101`) by that, then
-/// those without; equal ones as they come.
-type Array = (u32, usize);
+/// An array of functions.
+struct Array {
+    /// When it runs: arrays with a number (`.init_array.101`) by that, then those without; equal
+    /// ones as they come.
+    order: u32,
+    /// Index of its section.
+    section: usize,
+    /// Bytes of it.
+    size: usize,
+}
 
 /// Addresses of the constructors (or destructors), by the order of their arrays. As linkers do,
 /// entries of 0 and -1 are passed over.
 pub fn find(image: &Image<'_, '_, '_>, destructors: bool) -> Result<Vec<u64>, Refused> {
+    let report = image.object.report;
     let mut functions = Vec::new();
-    let mut seen = 0;
-    let mut done = None;
-    // Each array has an entry at least, so the loop is as bounded as they are.
-    while let Some(array) = next(image, destructors, done) {
-        done = Some(array);
-        let (_, index) = array;
-        let place = image.layout.place_of(index).unwrap_or(0);
-        let size = image
-            .object
-            .sections
-            .get(index)
-            .map_or(0, |section| section.sh_size.get(LE)) as usize;
-        let entries = image.memory.get(place..place + size).unwrap_or_default();
-        let (entries, rest) = entries.as_chunks::<8>();
-        seen += entries.len();
-        if !rest.is_empty() || seen > MOST {
-            let rule = if seen > MOST {
-                SectionRule::Constructor
-            } else {
-                SectionRule::EntrySize
-            };
-            return Err(image.object.report.section(index, rule));
-        }
-        image.object.report.reserve(&mut functions, entries.len())?;
+    for array in arrays(image, destructors)? {
+        let place = image.layout.place_of(array.section).unwrap_or(0);
+        let entries = image.memory.get(place..place + array.size);
+        let entries = entries.unwrap_or_default().as_chunks::<8>().0;
+        report.reserve(&mut functions, entries.len())?;
         for entry in entries {
             let function = u64::from_le_bytes(*entry);
             if function == 0 || function == u64::MAX {
                 continue;
             }
             if function.wrapping_sub(image.base) >= image.layout.text.end as u64 {
-                return Err(image.object.report.section(index, SectionRule::Constructor));
+                return Err(report.section(array.section, SectionRule::Constructor));
             }
             functions.push(function);
         }
@@ -58,26 +47,48 @@ pub fn find(image: &Image<'_, '_, '_>, destructors: bool) -> Result<Vec<u64>, Re
     Ok(functions)
 }
 
-/// The first array that comes after `done`.
-fn next(image: &Image<'_, '_, '_>, destructors: bool, done: Option<Array>) -> Option<Array> {
-    let mut first = None;
+/// The arrays that are not empty, in the order in which they run.
+fn arrays(image: &Image<'_, '_, '_>, destructors: bool) -> Result<Vec<Array>, Refused> {
+    let report = image.object.report;
+    let mut arrays: Vec<Array> = Vec::new();
+    let mut functions = 0;
     for (index, section) in image.object.sections.iter().enumerate() {
-        let order = match (section.sh_type.get(LE), destructors) {
-            (SHT_PREINIT_ARRAY, false) => 0,
-            (SHT_INIT_ARRAY, false) | (SHT_FINI_ARRAY, true) => {
-                priority(image.object.section_name(index))
-            }
+        let numbered = match (section.sh_type.get(LE), destructors) {
+            (SHT_PREINIT_ARRAY, false) => false,
+            (SHT_INIT_ARRAY, false) | (SHT_FINI_ARRAY, true) => true,
             _ => continue,
         };
-        if section.sh_size.get(LE) == 0 || image.layout.place_of(index).is_none() {
+        let size = section.sh_size.get(LE) as usize;
+        if size == 0 || image.layout.place_of(index).is_none() {
             continue;
         }
-        let array = (order, index);
-        if done.is_none_or(|done| array > done) && first.is_none_or(|first| array < first) {
-            first = Some(array);
+        functions += size / 8;
+        let rule = if functions > MOST {
+            SectionRule::Constructor
+        } else {
+            SectionRule::EntrySize
+        };
+        // So each array has a function at least, and the arrays are as bounded as these.
+        if functions > MOST || size % 8 != 0 {
+            return Err(report.section(index, rule));
         }
+        let order = if numbered {
+            priority(image.object.section_name(index))
+        } else {
+            0
+        };
+        let at = arrays.partition_point(|array| array.order <= order);
+        report.reserve(&mut arrays, 1)?;
+        arrays.insert(
+            at,
+            Array {
+                order,
+                section: index,
+                size,
+            },
+        );
     }
-    first
+    Ok(arrays)
 }
 
 /// The number at the end of a section's name, plus one.

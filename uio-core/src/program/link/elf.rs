@@ -22,6 +22,10 @@ pub type Relocation = Rela64<LE>;
 /// Greatest alignment of a section, in bytes: a page.
 pub const PAGE: u64 = 4096;
 
+/// The most bytes of a name that are looked at. Names may share their bytes in the file, so that
+/// without a limit a small file could have any amount of them.
+pub const MAX_NAME: usize = 1024;
+
 /// Bytes of an ELF64 header.
 const HEADER: usize = size_of::<FileHeader64<LE>>();
 
@@ -175,7 +179,7 @@ impl<'r, 'a> Object<'r, 'a> {
         Err(self.report.section(index, rule))
     }
 
-    /// The name of a section; empty if it has none.
+    /// The name of a section, cut to [`MAX_NAME`] bytes; empty if it has none.
     pub fn section_name(&self, index: usize) -> &'a [u8] {
         let at = self
             .sections
@@ -184,7 +188,8 @@ impl<'r, 'a> Object<'r, 'a> {
         string(self.names, at).unwrap_or_default()
     }
 
-    /// The name of a symbol (of its section, if the symbol stands for that).
+    /// The name of a symbol (of its section, if the symbol stands for that), cut to [`MAX_NAME`]
+    /// bytes.
     pub fn symbol_name(&self, index: usize) -> &'a [u8] {
         match self.symbols.get(index) {
             Some(symbol) if symbol.st_info.0 & 0xf == elf::STT_SECTION.0 => {
@@ -226,6 +231,8 @@ impl<'r, 'a> Object<'r, 'a> {
 
     /// Visits every relocation of a loaded section, sections in order.
     pub fn relocations(&self, visitor: &mut dyn Visit<'a>) -> Result<(), Refused> {
+        // Tables do not share bytes, so all of them together are no larger than the file.
+        let mut left = self.bytes.len() as u64;
         for (index, section) in self.sections.iter().enumerate() {
             let kind = section.sh_type.get(LE);
             if kind != elf::SHT_RELA && kind != elf::SHT_REL && kind.0 != SHT_CREL {
@@ -237,28 +244,34 @@ impl<'r, 'a> Object<'r, 'a> {
                 Some(None) => continue,
                 Some(_) if kind != elf::SHT_RELA => SectionRule::Type,
                 Some(_) if section.sh_link.get(LE) as usize != self.symbols_at => SectionRule::Link,
-                Some(_) => self.visit_table(index, target, visitor)?,
+                Some(_) => match left.checked_sub(section.sh_size.get(LE)) {
+                    None => SectionRule::InsideFile,
+                    Some(rest) => {
+                        left = rest;
+                        if self.visit_table(index, target, visitor)? {
+                            continue;
+                        }
+                        SectionRule::SymbolIndex
+                    }
+                },
             };
-            if rule != SectionRule::InsideFile {
-                return Err(self.report.section(index, rule));
-            }
+            return Err(self.report.section(index, rule));
         }
         Ok(())
     }
 
-    /// Visits a table of relocations. Gives the rule that it breaks; [`SectionRule::InsideFile`],
-    /// which it keeps, if none.
+    /// Visits a table of relocations. False if one refers to a symbol that there is not.
     fn visit_table(
         &self,
         index: usize,
         target: usize,
         visitor: &mut dyn Visit<'a>,
-    ) -> Result<SectionRule, Refused> {
+    ) -> Result<bool, Refused> {
         let relocations: &[Relocation] = self.table(index)?;
         for relocation in relocations {
             let symbol = (relocation.r_info.get(LE) >> 32) as usize;
             if symbol >= self.symbols.len() {
-                return Ok(SectionRule::SymbolIndex);
+                return Ok(false);
             }
             visitor.visit(Site {
                 section: target,
@@ -266,7 +279,7 @@ impl<'r, 'a> Object<'r, 'a> {
                 relocation,
             })?;
         }
-        Ok(SectionRule::InsideFile)
+        Ok(true)
     }
 }
 
@@ -335,9 +348,13 @@ fn is_loadable(kind: elf::SectionType) -> bool {
     )
 }
 
-/// The string at an offset of a string table, up to its zero.
+/// The string at an offset of a string table, up to its zero or [`MAX_NAME`] bytes of it.
 fn string(table: &[u8], at: u32) -> Option<&[u8]> {
     let rest = table.get(at as usize..)?;
-    let len = rest.iter().position(|&byte| byte == 0)?;
-    rest.get(..len)
+    let start = rest.get(..MAX_NAME);
+    let string = start.unwrap_or(rest);
+    match string.iter().position(|&byte| byte == 0) {
+        Some(len) => string.get(..len),
+        None => start,
+    }
 }

@@ -8,7 +8,7 @@ use object::elf::{
 };
 use uio_console::record::{ObjectError, SectionRule};
 
-use super::elf::{Group, Object, Site, Symbol, Visit, group};
+use super::elf::{Group, MAX_NAME, Object, Site, Symbol, Visit, group};
 use super::kind::Base;
 use super::report::Refused;
 use super::{Surroundings, arch};
@@ -90,7 +90,9 @@ impl Symbols {
                 let name = object.symbol_name(index);
                 if name == GOT {
                     symbols.got = index;
-                } else if let Some(address) = around.resolve(name).map_err(|super::Stop| Refused)? {
+                } else if name.len() < MAX_NAME
+                    && let Some(address) = around.resolve(name).map_err(|super::Stop| Refused)?
+                {
                     extra.value = address;
                 } else if symbol.st_info.0 >> 4 != STB_WEAK.0 {
                     around.undefined(name);
@@ -120,11 +122,18 @@ fn main(object: &Object<'_, '_>) -> Result<usize, Refused> {
         if section >= SHN_LORESERVE.into() {
             return Err(object.report.section(0, SectionRule::Numbering));
         }
+        let Some(text) = object.sections.get(section) else {
+            continue;
+        };
         if symbol.st_info.0 >> 4 == STB_LOCAL.0
             || !object.is_main(symbol)
-            || object.sections.get(section).and_then(group) != Some(Group::Text)
+            || group(text) != Some(Group::Text)
         {
             continue;
+        }
+        // Other symbols may stand for the end of their section.
+        if symbol.st_value.get(LE) >= text.sh_size.get(LE) {
+            return Err(object.report.section(section, SectionRule::SymbolInside));
         }
         if main != 0 {
             return Err(object
