@@ -1,0 +1,193 @@
+//! Where an instruction ends.
+
+use super::class::Class;
+use super::table::{BYTES, Behind, FORM, MODRM, ONE, OTHER, SIB, SIZED, behind, kind};
+
+/// Most bytes of an instruction (SDM volume 2, 2.3.11).
+pub const MAX: usize = 15;
+
+/// Bytes that the decoder is shown.
+pub const WINDOW: usize = MAX + 1;
+
+/// An instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes of it; 0 for what is none.
+    pub len: u8,
+    /// The class of an opcode of one byte that is refused.
+    pub class: Option<Class>,
+}
+
+/// What is no instruction.
+const INVALID: Step = Step {
+    len: 0,
+    class: None,
+};
+
+/// The instruction at the start of `code`, as a processor in 64-bit mode reads it (one from Intel,
+/// where it matters: there a prefix 66 does not shorten the displacement of a branch).
+///
+/// The decoder is not told about every opcode that means nothing: it may give a length to those.
+pub fn decode(code: &[u8; WINDOW]) -> Step {
+    let mut prefixes = Prefixes::default();
+    let mut at = 0;
+    let entry = loop {
+        let op = byte(code, at);
+        let entry = ONE[usize::from(op)];
+        match entry {
+            kind::OPERAND => prefixes.operand = true,
+            kind::ADDRESS => prefixes.address = true,
+            kind::REPNE => prefixes.repne = true,
+            kind::PREFIX | kind::REX => {}
+            _ => break entry,
+        }
+        // A REX prefix counts only right before the opcode.
+        prefixes.wide = entry == kind::REX && op & 8 != 0;
+        at += 1;
+        if at == MAX {
+            return INVALID;
+        }
+    };
+    let (mut len, class) = if entry & OTHER == 0 {
+        (simple(code, at, entry, prefixes), None)
+    } else {
+        other(code, at, entry, prefixes)
+    };
+    if len > MAX {
+        len = 0;
+    }
+    Step {
+        len: len as u8,
+        class,
+    }
+}
+
+/// What the prefixes say of an instruction's length.
+#[derive(Clone, Copy, Default)]
+struct Prefixes {
+    operand: bool,
+    address: bool,
+    repne: bool,
+    wide: bool,
+}
+
+impl Prefixes {
+    /// Bytes of an immediate that follows the operand's size, up to four.
+    fn immediate(self) -> usize {
+        if self.operand && !self.wide { 2 } else { 4 }
+    }
+}
+
+fn byte(code: &[u8; WINDOW], at: usize) -> u8 {
+    code.get(at).copied().unwrap_or_default()
+}
+
+/// Where the operand ends whose ModRM byte is at `at`.
+fn operand(code: &[u8; WINDOW], at: usize) -> usize {
+    let form = FORM[usize::from(byte(code, at))];
+    let more = if form & SIB != 0 && byte(code, at + 1) & 7 == 5 {
+        4
+    } else {
+        0
+    };
+    at + usize::from(form & !SIB) + more
+}
+
+fn simple(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> usize {
+    let mut end = at + usize::from(entry & BYTES);
+    if entry & SIZED != 0 {
+        end -= 4 - prefixes.immediate();
+    }
+    if entry & MODRM != 0 {
+        end += operand(code, at + 1) - (at + 1);
+    }
+    end
+}
+
+fn other(
+    code: &[u8; WINDOW],
+    at: usize,
+    entry: u8,
+    prefixes: Prefixes,
+) -> (usize, Option<Class>) {
+    let next = byte(code, at + 1);
+    let register = next >> 3 & 7;
+    let end = operand(code, at + 1);
+    let plain = match entry {
+        kind::ESCAPE => escape(code, at, next, prefixes),
+        kind::VEX2 => vector(code, at + 2, 1),
+        kind::VEX3 => vector(code, at + 3, next & 0x1f),
+        kind::EVEX => vector(code, at + 4, next & 7),
+        kind::XOP if next & 0x1f >= 8 => vector(code, at + 3, next & 0x1f),
+        kind::XOP => end,
+        kind::GROUP3 => end + usize::from(register < 2),
+        kind::GROUP3_SIZED if register < 2 => end + prefixes.immediate(),
+        kind::GROUP3_SIZED => end,
+        kind::MOV if prefixes.wide => at + 9,
+        kind::MOV => at + 1 + prefixes.immediate(),
+        kind::OFFSET if prefixes.address => at + 5,
+        kind::OFFSET => at + 9,
+        kind::INT if next == 3 => at + 2,
+        // CALL and JMP with a far pointer in memory.
+        kind::GROUP5 if next < 0xc0 && matches!(register, 3 | 5) => {
+            return (end, Some(Class::FarBranch));
+        }
+        kind::GROUP5 => end,
+        kind::SEGMENT if matches!(register, 0 | 2..=5) => {
+            return (end, Some(Class::SegmentBase));
+        }
+        kind::SEGMENT => end,
+        _ => return refused(at, entry),
+    };
+    (plain, None)
+}
+
+/// Opcodes of one byte that are refused whatever follows them.
+fn refused(at: usize, entry: u8) -> (usize, Option<Class>) {
+    let (bytes, class) = match entry {
+        kind::INT => (2, Class::SystemCall),
+        kind::FLAGS => (1, Class::InterruptFlag),
+        kind::HALT => (1, Class::Halt),
+        kind::IRET => (1, Class::Return),
+        kind::FAR => (1, Class::FarBranch),
+        kind::FAR_POP => (3, Class::FarBranch),
+        kind::PORT => (1, Class::PortIo),
+        kind::PORT_IMMEDIATE => (2, Class::PortIo),
+        _ => return (0, None),
+    };
+    (at + bytes, Some(class))
+}
+
+/// The end of an instruction whose byte 0F is at `at`.
+fn escape(code: &[u8; WINDOW], at: usize, op: u8, prefixes: Prefixes) -> usize {
+    match op {
+        // MOV from and to CR and DR: the operand is a register whatever its form says.
+        0x20..=0x23 => at + 3,
+        0x38 => operand(code, at + 3),
+        0x3a => operand(code, at + 3) + 1,
+        // EXTRQ and INSERTQ of SSE4a.
+        0x78 if prefixes.operand || prefixes.repne => operand(code, at + 2) + 2,
+        _ => match behind(op) {
+            Behind::Nothing => at + 2,
+            Behind::ModRm => operand(code, at + 2),
+            Behind::ModRmByte => operand(code, at + 2) + 1,
+            Behind::Displacement => at + 6,
+        },
+    }
+}
+
+/// The end of an instruction with a VEX, EVEX or XOP prefix, whose opcode is at `at`.
+fn vector(code: &[u8; WINDOW], at: usize, map: u8) -> usize {
+    let end = operand(code, at + 1);
+    match map {
+        1 => match behind(byte(code, at)) {
+            Behind::Nothing => at + 1,
+            Behind::ModRmByte => end + 1,
+            _ => end,
+        },
+        3 | 8 => end + 1,
+        // Map 7 has RDMSR and WRMSRNS with an immediate, map 10 instructions of TBM.
+        7 | 10 => end + 4,
+        _ => end,
+    }
+}

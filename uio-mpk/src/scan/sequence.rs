@@ -1,0 +1,184 @@
+//! Instructions that are looked for at every byte: all those whose opcode begins with 0F.
+
+use super::class::{Class, Classes};
+use super::length::{self, WINDOW};
+use super::{Found, window};
+
+/// The byte that opcodes of more than one byte begin with.
+const ESCAPE: u8 = 0x0f;
+
+/// Every byte of it is 1.
+const ONES: u64 = u64::MAX / 255;
+
+/// The second bytes that may make a refused instruction, one bit each.
+static SECOND: [u32; 8] = second();
+
+const fn second() -> [u32; 8] {
+    const BYTES: [u8; 22] = [
+        0x00, 0x01, 0x05, 0x06, 0x07, 0x08, 0x09, 0x22, 0x23, 0x30, 0x34, 0x35, 0x37, 0x38, 0xa1,
+        0xa9, 0xaa, 0xae, 0xb2, 0xb4, 0xb5, 0xc7,
+    ];
+    let mut set = [0; 8];
+    let mut index = 0;
+    while index < BYTES.len() {
+        set[BYTES[index] as usize / 32] |= 1 << (BYTES[index] % 32);
+        index += 1;
+    }
+    set
+}
+
+/// The first refused instruction whose opcode begins with 0F, at whatever byte of `code` that is.
+///
+/// An instruction is found that has its opcode and its ModRM byte in `code`. Where what lies
+/// behind `code` can be executed too, give at least [`super::BEHIND`] bytes of that with it.
+#[must_use]
+pub fn anywhere(code: &[u8], granted: Classes) -> Option<Found> {
+    let (chunks, rest) = code.as_chunks::<16>();
+    let mut at = 0;
+    for chunk in chunks {
+        let both = u128::from_le_bytes(*chunk);
+        let (low, high) = (candidates(both as u64), candidates((both >> 64) as u64));
+        if low | high != 0
+            && let Some(found) =
+                first(code, at, low, granted).or_else(|| first(code, at + 8, high, granted))
+        {
+            return Some(found);
+        }
+        at += chunk.len();
+    }
+    (at..at + rest.len()).find_map(|at| refused(code, at, granted))
+}
+
+/// Has the highest bit of every byte set that is 0F in `bytes`, and perhaps that of others.
+fn candidates(bytes: u64) -> u64 {
+    let zeroes = bytes ^ (ONES * ESCAPE as u64);
+    zeroes.wrapping_sub(ONES) & !zeroes & (ONES << 7)
+}
+
+/// The first refused instruction at one of the candidates, the first of which is at `at`.
+fn first(code: &[u8], at: usize, mut candidates: u64, granted: Classes) -> Option<Found> {
+    while candidates != 0 {
+        let found = refused(code, at + candidates.trailing_zeros() as usize / 8, granted);
+        if found.is_some() {
+            return found;
+        }
+        candidates &= candidates - 1;
+    }
+    None
+}
+
+/// The instruction at `at`, if it is to be refused.
+#[inline]
+fn refused(code: &[u8], at: usize, granted: Classes) -> Option<Found> {
+    let &[escape, op] = code.get(at..)?.first_chunk::<2>()?;
+    if escape != ESCAPE || SECOND[usize::from(op / 32)] >> (op % 32) & 1 == 0 {
+        return None;
+    }
+    classify(code, at, op, granted)
+}
+
+#[inline(never)]
+fn classify(code: &[u8], at: usize, op: u8, granted: Classes) -> Option<Found> {
+    let (class, prefix) = class(code, at, op)?;
+    let from = match prefix {
+        Some(prefix) => prefixed(code, at, prefix)?,
+        None => at,
+    };
+    if granted.contains(class) {
+        return None;
+    }
+    let end = code.len() - from;
+    let len = length::decode(&window(code, from)).len;
+    Some(Found {
+        offset: from,
+        len: len.min(end.min(WINDOW) as u8),
+        class,
+        within: 0,
+    })
+}
+
+/// The class of the instruction whose byte 0F is at `at`, and the prefix without which it is none.
+fn class(code: &[u8], at: usize, op: u8) -> Option<(Class, Option<u8>)> {
+    let class = match op {
+        0x05 | 0x34 => Class::SystemCall,
+        0x06 => Class::ControlRegister,
+        0x07 | 0x35 | 0xaa => Class::Return,
+        0x08 | 0x09 => Class::Cache,
+        0x30 => Class::Msr,
+        0x37 => Class::Virtualization,
+        0xa1 | 0xa9 => Class::SegmentBase,
+        _ => return with_operand(*code.get(at + 2)?, code.get(at + 3), op),
+    };
+    Some((class, None))
+}
+
+/// The same for opcodes that a ModRM byte, or a third byte, is part of.
+fn with_operand(next: u8, behind: Option<&u8>, op: u8) -> Option<(Class, Option<u8>)> {
+    let register = next >> 3 & 7;
+    let memory = next < 0xc0;
+    let mut prefix = None;
+    let class = match (op, register) {
+        (0x00, 2 | 3) => Class::DescriptorTable,
+        (0x00, 6) => {
+            // LKGS.
+            prefix = Some(0xf2);
+            Class::SegmentBase
+        }
+        (0x01, _) if !memory => system(next)?,
+        (0x01, 2 | 3) => Class::DescriptorTable,
+        (0x01, 6) => Class::ControlRegister,
+        (0x01, 7) => Class::Tlb,
+        // CR0, CR2, CR3, CR4 and, with a REX prefix, CR8: the others do not exist.
+        (0x22, 0 | 2..=4) => Class::ControlRegister,
+        (0x23, _) => Class::DebugRegister,
+        (0xae, 5) if memory => Class::Xrstor,
+        (0xae, 2 | 3) if !memory => {
+            prefix = Some(0xf3);
+            Class::SegmentBase
+        }
+        (0xb2 | 0xb4 | 0xb5, _) if memory => Class::SegmentBase,
+        (0xc7, 3) if memory => Class::Xrstor,
+        // VMPTRLD, VMCLEAR, VMXON; VMPTRST.
+        (0xc7, 6 | 7) if memory => Class::Virtualization,
+        // INVEPT, INVVPID, INVPCID.
+        (0x38, _) if matches!(next, 0x80..=0x82) && behind.is_some_and(|&modrm| modrm < 0xc0) => {
+            prefix = Some(0x66);
+            if next == 0x82 {
+                Class::Tlb
+            } else {
+                Class::Virtualization
+            }
+        }
+        _ => return None,
+    };
+    Some((class, prefix))
+}
+
+/// The class of `0F 01` with an operand in a register, each of which is an instruction of its own.
+fn system(modrm: u8) -> Option<Class> {
+    Some(match modrm {
+        0xc0 | 0xc5 | 0xcf | 0xd7 => Class::Enclave,
+        0xc1..=0xc4 | 0xd4 | 0xd8..=0xde => Class::Virtualization,
+        0xc6 => Class::Msr,
+        0xc8 | 0xc9 | 0xfa | 0xfb => Class::Halt,
+        0xca | 0xcb => Class::AccessFlag,
+        0xd1 | 0xf0..=0xf7 => Class::ControlRegister,
+        0xdf | 0xfe | 0xff => Class::Tlb,
+        0xef => Class::Wrpkru,
+        0xf8 => Class::SegmentBase,
+        _ => return None,
+    })
+}
+
+/// Where the prefix is that counts for the opcode at `at`, if it is the one that is needed.
+fn prefixed(code: &[u8], at: usize, needed: u8) -> Option<usize> {
+    let before = code.get(..at)?;
+    for (back, &byte) in before.iter().rev().take(length::MAX - 3).enumerate() {
+        match byte {
+            _ if byte == needed => return Some(at - back - 1),
+            0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 => {}
+            _ => return None,
+        }
+    }
+    None
+}
