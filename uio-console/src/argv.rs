@@ -86,6 +86,24 @@ impl<'a> Argv<'a> {
     }
 }
 
+/// Index of the argument that names the program which this command line, a `run`, runs: the first
+/// one behind the options. Each of these takes a value, behind a `=` or in the next argument; `--`
+/// ends them. It may lie behind the last argument.
+#[must_use]
+pub fn program_of(argv: Argv<'_>) -> usize {
+    let mut index = 1;
+    while let Some([b'-', b'-', name @ ..]) = argv.get(index) {
+        index += 1;
+        if name.is_empty() {
+            break;
+        }
+        if !name.contains(&b'=') {
+            index += 1;
+        }
+    }
+    index
+}
+
 impl<'a> IntoIterator for &Argv<'a> {
     type Item = &'a [u8];
     type IntoIter = Args<'a>;
@@ -126,6 +144,21 @@ mod tests {
         assert_eq!(argv.iter().collect::<Vec<_>>(), [&b"ls"[..], b"", b"-l"]);
         assert_eq!(argv.get(2), Some(&b"-l"[..]));
         assert_eq!(argv.get(3), None);
+    }
+
+    #[test]
+    fn the_program_is_found_behind_the_options() {
+        for (line, index) in [
+            (&b"run\0x.o\0--timeout\0"[..], 1),
+            (b"run\0--timeout\x002s\0x.o\0", 3),
+            (b"run\0--timeout=2s\0x.o\0", 2),
+            (b"run\0--timeout=2s\0--\0--x.o\0", 3),
+            (b"run\0-x\0", 1),
+            (b"run\0--timeout\0", 3),
+            (b"run\0", 1),
+        ] {
+            assert_eq!(program_of(Argv::new(line).unwrap()), index, "{line:?}");
+        }
     }
 
     #[test]

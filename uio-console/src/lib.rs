@@ -24,11 +24,11 @@ pub mod record;
 pub mod wire;
 
 pub use error::Error;
-pub use message::{FromGuest, Hello, RequestId, ToGuest};
+pub use message::{Fresh, FromGuest, Hello, Policy, RequestId, Terms, ToGuest};
 
 /// Version of the protocol that this crate speaks. Both sides send theirs in their hello; a side
 /// that reads another number closes the session with [`message::CloseReason::Version`].
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// The longest frame on the wire, in bytes, its closing zero included.
 pub const MAX_FRAME: usize = 4096;

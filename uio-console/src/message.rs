@@ -8,6 +8,75 @@ use crate::record::{Failure, Record};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u32);
 
+/// What programs may do to the application, through the gates `uio_call` and `uio_write`. A later
+/// one allows what an earlier one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Policy {
+    /// Nothing: they read.
+    Observe = 0,
+    /// To call the functions and write the variables that the application exported, and to have its
+    /// signals raised.
+    Control = 1,
+    /// To call any function and write any variable.
+    Full = 2,
+}
+
+impl Policy {
+    /// All of them, the strictest first.
+    pub const ALL: [Self; 3] = [Self::Observe, Self::Control, Self::Full];
+
+    /// What it is called on command lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Control => "control",
+            Self::Full => "full",
+        }
+    }
+
+    /// The policy of that name.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|policy| policy.name().as_bytes() == name)
+    }
+}
+
+/// On what terms a request runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What its programs may do at most; the machine's own policy may allow less.
+    pub policy: Policy,
+    /// Its first frame is to be its [`Record::Job`], because somebody wants to know its number.
+    pub announce: bool,
+    /// What the file that it runs is like now, as far as the host knows.
+    pub fresh: Option<Fresh>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Full,
+            announce: false,
+            fresh: None,
+        }
+    }
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fresh {
+    /// Bytes.
+    pub size: u64,
+    /// Last modification, nanoseconds since the epoch.
+    pub modified_ns: u64,
+    /// Number of the file in its file system.
+    pub inode: u64,
+}
+
 /// What a host sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToGuest<'a> {
@@ -23,6 +92,8 @@ pub enum ToGuest<'a> {
         id: RequestId,
         /// Payload bytes of output that the guest may send before it needs a [`ToGuest::Credit`].
         credit: u32,
+        /// On what terms.
+        terms: Terms,
         /// The command and its arguments, see [`crate::argv`].
         argv: &'a [u8],
     },
@@ -126,8 +197,10 @@ pub struct Hello<'a> {
     pub build_id: &'a [u8],
     /// Cargo features of the kernel that are on, separated by spaces.
     pub features: &'a str,
-    /// How loaded programs are isolated: `none` (`pku` and `pks` are reserved).
+    /// How loaded programs are isolated: `pku`, `pks` or `none`.
     pub isolation: &'a str,
+    /// What programs may do at most, as it was fixed when the machine started.
+    pub policy: Policy,
     /// The commands that the guest knows, separated by spaces.
     pub commands: &'a str,
     /// Where the share is mounted; empty when none is attached.

@@ -6,7 +6,7 @@
 
 use serde::ser::{self, Serialize};
 
-use crate::{Error, RequestId, ToGuest};
+use crate::{Error, Fresh, Policy, RequestId, Terms, ToGuest};
 
 /// Writes values to the start of a buffer.
 pub struct Writer<'a> {
@@ -360,6 +360,7 @@ pub fn read(payload: &[u8]) -> Result<ToGuest<'_>, Error> {
             1 => ToGuest::Exec {
                 id,
                 credit: reader.number()?,
+                terms: reader.terms()?,
                 argv: reader.bytes()?,
             },
             2 => ToGuest::Stdin {
@@ -399,16 +400,65 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn long_number(&mut self) -> Result<u32, Error> {
+        self.varint(28, 0xf).map(|number| number as u32)
+    }
+
+    /// A number of up to 64 bits.
+    #[inline(never)]
+    fn wide(&mut self) -> Result<u64, Error> {
+        self.varint(63, 1)
+    }
+
+    /// A number whose last byte, if it has so many, stands for the bits from `end` on and is at
+    /// most `most`.
+    fn varint(&mut self, end: u32, most: u8) -> Result<u64, Error> {
         let mut number = 0u64;
-        for shift in [0, 7, 14, 21, 28] {
+        let mut shift = 0;
+        loop {
             let (&byte, rest) = self.rest.split_first().ok_or(Error::Malformed)?;
             self.rest = rest;
+            if shift == end && byte > most {
+                return Err(Error::Malformed);
+            }
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return u32::try_from(number).map_err(|_| Error::Malformed);
+                return Ok(number);
             }
+            shift += 7;
         }
-        Err(Error::Malformed)
+    }
+
+    fn flag(&mut self) -> Result<bool, Error> {
+        let (&byte, rest) = self.rest.split_first().ok_or(Error::Malformed)?;
+        self.rest = rest;
+        match byte {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Error::Malformed),
+        }
+    }
+
+    fn terms(&mut self) -> Result<Terms, Error> {
+        let policy = match self.number()? {
+            0 => Policy::Observe,
+            1 => Policy::Control,
+            2 => Policy::Full,
+            _ => return Err(Error::Malformed),
+        };
+        let announce = self.flag()?;
+        let fresh = match self.flag()? {
+            true => Some(Fresh {
+                size: self.wide()?,
+                modified_ns: self.wide()?,
+                inode: self.wide()?,
+            }),
+            false => None,
+        };
+        Ok(Terms {
+            policy,
+            announce,
+            fresh,
+        })
     }
 
     fn bytes(&mut self) -> Result<&'a [u8], Error> {

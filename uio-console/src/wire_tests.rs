@@ -5,8 +5,8 @@ use super::*;
 use crate::frame::{decode_payload, encode_payload};
 use crate::message::{CloseReason, FromGuest, Hello};
 use crate::record::{
-    Entry, Failure, Kind, Memory, ObjectError, Record, SectionRule, Stat, Task, TaskState,
-    UsageProblem,
+    Bounds, Entry, Failure, Frame, Job, JobState, Kind, Memory, ObjectError, Owner, Record,
+    SectionRule, Stat, Task, TaskState, UsageProblem,
 };
 
 /// A small generator with a fixed seed, so that a failure repeats.
@@ -91,10 +91,31 @@ fn messages_are_written_as_postcard_writes_them() {
                 at: number,
                 data: &[0; 200],
             },
-            Record::Started {
-                isolation: "none",
-                cached: number % 2 == 0,
+            Record::Loaded { size: number },
+            Record::Registers {
+                general: [number; 16],
+                flags: !number,
             },
+            Record::Job(Job {
+                number: number as u32,
+                name,
+                task: number as i32,
+                state: JobState::Ending,
+                age_ms: number,
+                bounds: Some(Bounds {
+                    policy: Policy::Control,
+                    time_ms: (number % 2 == 0).then_some(number),
+                    cpu_share: 50,
+                    below: true,
+                }),
+            }),
+            Record::Frame(Frame {
+                address: number,
+                name,
+                offset: number,
+                owner: Owner::Image,
+                caller: number % 2 == 0,
+            }),
         ] {
             same(&FromGuest::Record { id, record });
         }
@@ -125,13 +146,14 @@ fn messages_are_written_as_postcard_writes_them() {
         });
     }
     same(&FromGuest::Hello(Hello {
-        version: 1,
+        version: 2,
         kernel: "0.11.0",
         overlay: "",
         arch: "x86_64",
         build_id: &[1, 2, 3],
         features: "a b",
         isolation: "none",
+        policy: Policy::Observe,
         commands: "ls",
         share: "/uio",
         max_requests: 16,
@@ -161,6 +183,35 @@ fn any_payload_is_read_as_postcard_reads_it() {
         accepted += usize::from(want.is_ok());
     }
     assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn terms_are_read_as_postcard_writes_them() {
+    let id = RequestId(77);
+    for number in edges() {
+        for policy in Policy::ALL {
+            let terms = Terms {
+                policy,
+                announce: number % 2 == 0,
+                fresh: (number % 3 != 0).then_some(Fresh {
+                    size: number,
+                    modified_ns: !number,
+                    inode: number,
+                }),
+            };
+            let exec = ToGuest::Exec {
+                id,
+                credit: number as u32,
+                terms,
+                argv: b"run\0x.o\0",
+            };
+            let payload = postcard::to_allocvec(&exec).unwrap();
+            assert_eq!(read(&payload), Ok(exec));
+            for cut in 0..payload.len() {
+                assert_eq!(read(&payload[..cut]), Err(Error::Malformed));
+            }
+        }
+    }
 }
 
 #[test]
@@ -201,13 +252,14 @@ fn messages_in_parts_are_the_same() {
         same(FromGuest::Closed { reason });
     }
     same(FromGuest::Hello(Hello {
-        version: 1,
+        version: 2,
         kernel: "0.11.0",
         overlay: "0.1.0",
         arch: "x86_64",
         build_id: &[1, 2, 3],
         features: "a b",
         isolation: "none",
+        policy: Policy::Observe,
         commands: "ls",
         share: "",
         max_requests: 16,

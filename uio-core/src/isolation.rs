@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+pub use uio_console::Policy;
+
 /// Places programs in memory and runs them.
 pub trait Isolation: Sync {
     /// How programs are isolated: `none`, `pku`, `pks`.
@@ -68,20 +70,6 @@ pub struct Entry<'a> {
     pub text: Range<u64>,
     /// Its data, which it alone may write.
     pub data: Range<u64>,
-}
-
-/// What programs may do to the application, through the gates `uio_call` and `uio_write`. A later
-/// one allows what an earlier one does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Policy {
-    /// Nothing: they read.
-    Observe = 0,
-    /// To call the functions and write the variables that the application exported, and to have its
-    /// signals raised.
-    Control = 1,
-    /// To call any function and write any variable.
-    Full = 2,
 }
 
 /// Within what bounds a program runs.

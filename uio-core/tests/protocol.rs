@@ -3,11 +3,12 @@
 use uio_console::frame::{encode_payload, stuff};
 use uio_console::message::{CloseReason, Hello};
 use uio_console::record::{
-    Entry, Failure, Kind, LogLine, Memory, ObjectError, Part, Program, Record, SectionRule, Stat,
-    Symbol, Task, TaskState, UsageProblem,
+    Entry, Failure, Frame, Job, JobState, Kind, LogLine, Memory, ObjectError, Owner, Part, Program,
+    Record, SectionRule, Stat, Symbol, Task, TaskState, UsageProblem,
 };
 use uio_console::{
-    FromGuest, MAX_DATA, MAX_FRAME, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest,
+    Fresh, FromGuest, MAX_DATA, MAX_FRAME, MAX_PAYLOAD, PROTOCOL_VERSION, Policy, RequestId, Terms,
+    ToGuest,
 };
 
 const DOC: &str = include_str!("../../docs/protocol.md");
@@ -77,13 +78,14 @@ const STAT: Stat = Stat {
 };
 
 const HELLO: Hello<'_> = Hello {
-    version: 1,
+    version: 2,
     kernel: "0.11.0",
     overlay: "0.1.0",
     arch: "x86_64",
     build_id: &[0xb1, 0x1d],
     features: "uio",
-    isolation: "none",
+    isolation: "pku",
+    policy: Policy::Control,
     commands: "ls exit",
     share: "/uio",
     max_requests: 16,
@@ -91,10 +93,11 @@ const HELLO: Hello<'_> = Hello {
 
 fn to_guest() -> [ToGuest<'static>; 6] {
     [
-        ToGuest::Hello { version: 1 },
+        ToGuest::Hello { version: 2 },
         ToGuest::Exec {
             id: ID,
             credit: 65536,
+            terms: Terms::default(),
             argv: b"exit\x003\0",
         },
         ToGuest::Stdin {
@@ -158,7 +161,7 @@ fn entries() -> [FromGuest<'static>; 2] {
     })
 }
 
-fn records() -> [Record<'static>; 14] {
+fn records() -> [Record<'static>; 17] {
     let (name, data, text) = (&b""[..], &b""[..], "");
     [
         Record::Command { name: text },
@@ -212,10 +215,7 @@ fn records() -> [Record<'static>; 14] {
             runs: 0,
             running: 0,
         }),
-        Record::Started {
-            isolation: text,
-            cached: false,
-        },
+        Record::Loaded { size: 0 },
         Record::Version {
             kernel: text,
             overlay: text,
@@ -223,17 +223,36 @@ fn records() -> [Record<'static>; 14] {
             build_id: data,
             features: text,
             isolation: text,
+            policy: Policy::Full,
         },
-        Record::Job {
+        Record::Job(Job {
             number: 0,
             name,
             task: 0,
-        },
+            state: JobState::Queued,
+            age_ms: 0,
+            bounds: None,
+        }),
         Record::Copied { bytes: 0 },
+        Record::Policy {
+            machine: Policy::Full,
+            session: Policy::Full,
+        },
+        Record::Registers {
+            general: [0; 16],
+            flags: 0,
+        },
+        Record::Frame(Frame {
+            address: 0,
+            name,
+            offset: 0,
+            owner: Owner::Program,
+            caller: false,
+        }),
     ]
 }
 
-fn failures() -> [Failure<'static>; 19] {
+fn failures() -> [Failure<'static>; 21] {
     let name = &b""[..];
     [
         Failure::UnknownCommand,
@@ -263,11 +282,17 @@ fn failures() -> [Failure<'static>; 19] {
         Failure::ProgramRuns { arg: 0 },
         Failure::Fault {
             vector: 0,
+            code: 0,
             instruction: 0,
             access: 0,
+            in_call: false,
         },
         Failure::NoMemory { bytes: 0 },
         Failure::Interrupted,
+        Failure::TimedOut { ms: 0 },
+        Failure::NotRaised {
+            policy: Policy::Full,
+        },
     ]
 }
 
@@ -329,7 +354,7 @@ fn numbers_of_messages() {
     let reasons = [
         CloseReason::Oversized,
         CloseReason::Malformed,
-        CloseReason::Version(1),
+        CloseReason::Version(2),
         CloseReason::NoHello,
         CloseReason::DuplicateId,
         CloseReason::Overrun,
@@ -355,6 +380,14 @@ fn numbers_of_records() {
     ];
     numbered(list("state"), &states);
     complete::<TaskState>(states.len());
+    numbered(list("policy"), &Policy::ALL);
+    complete::<Policy>(Policy::ALL.len());
+    let jobs = [JobState::Queued, JobState::Running, JobState::Ending];
+    numbered(list("state` of a `Job"), &jobs);
+    complete::<JobState>(jobs.len());
+    let owners = [Owner::Program, Owner::Image, Owner::Nobody];
+    numbered(list("owner"), &owners);
+    complete::<Owner>(owners.len());
 }
 
 #[test]
@@ -370,6 +403,8 @@ fn numbers_of_failures() {
         UsageProblem::NotANumber,
         UsageProblem::OutOfRange,
         UsageProblem::UnknownSignal,
+        UsageProblem::NotATime,
+        UsageProblem::UnknownWord,
     ];
     numbered(list("problem"), &problems);
     complete::<UsageProblem>(problems.len());
@@ -486,9 +521,27 @@ fn examples() {
         let want = format!("{}\n{}\n", hex(&payload), hex(&frame[..len]));
         assert_eq!(shown.next(), Some(&*want));
     };
-    to_guest()
-        .iter()
-        .for_each(|message| check(payload(message)));
+    for message in to_guest() {
+        check(payload(&message));
+        if let ToGuest::Exec { id, credit, .. } = message {
+            let terms = Terms {
+                policy: Policy::Observe,
+                announce: true,
+                fresh: Some(Fresh {
+                    size: 1000,
+                    modified_ns: 1_000_000_000,
+                    inode: 7,
+                }),
+            };
+            let argv = b"run\0/uio/x.o\0";
+            check(payload(&ToGuest::Exec {
+                id,
+                credit,
+                terms,
+                argv,
+            }));
+        }
+    }
     for message in from_guest() {
         match message {
             FromGuest::Stderr { .. } | FromGuest::Credit { .. } => {}

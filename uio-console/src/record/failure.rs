@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ObjectError;
+use crate::message::Policy;
 
 /// In place of the index of an argument: the failure is not about one.
 pub const NO_ARG: u8 = u8::MAX;
@@ -100,10 +101,14 @@ pub enum Failure<'a> {
     Fault {
         /// Exception vector (Intel SDM volume 3, table 6-1) or the architecture's own number.
         vector: u8,
+        /// Error code that came with it; 0 where the exception has none.
+        code: u32,
         /// Address of the instruction.
         instruction: u64,
         /// Address of the access, where the fault has one.
         access: u64,
+        /// Whether the fault was inside a function that the program had called through a gate.
+        in_call: bool,
     },
     /// Out of memory for this many bytes.
     NoMemory {
@@ -112,6 +117,16 @@ pub enum Failure<'a> {
     },
     /// The request was ended by an interrupt before it was done.
     Interrupted,
+    /// The program came to its time limit and was ended.
+    TimedOut {
+        /// The limit, in milliseconds.
+        ms: u64,
+    },
+    /// A session's policy is lowered, never raised.
+    NotRaised {
+        /// The policy of the session.
+        policy: Policy,
+    },
 }
 
 /// What is wrong with a command line.
@@ -129,6 +144,10 @@ pub enum UsageProblem {
     OutOfRange,
     /// No signal has this name.
     UnknownSignal,
+    /// A span of time was expected.
+    NotATime,
+    /// None of the words that the command takes here.
+    UnknownWord,
 }
 
 /// A part of a symbol index.

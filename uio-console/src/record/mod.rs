@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::Policy;
+
 mod failure;
 mod object;
 
@@ -47,12 +49,10 @@ pub enum Record<'a> {
     Symbol(Symbol<'a>),
     /// `programs`: a program that is loaded.
     Program(Program<'a>),
-    /// `run`: the program's `main` starts now.
-    Started {
-        /// How it is isolated: `none`, `pku`, `pks`.
-        isolation: &'a str,
-        /// Whether the cached copy was used.
-        cached: bool,
+    /// `run`: the program was loaded for this run. Without it, its copy in memory is run.
+    Loaded {
+        /// Bytes of memory that it holds.
+        size: u64,
     },
     /// `version`.
     Version {
@@ -68,21 +68,34 @@ pub enum Record<'a> {
         features: &'a str,
         /// How loaded programs are isolated.
         isolation: &'a str,
+        /// What programs may do at most.
+        policy: Policy,
     },
-    /// `jobs`, `ps`: a request that is running.
-    Job {
-        /// The guest's own number of it, as in `kill %1`.
-        number: u32,
-        /// The command line's first argument that names what runs.
-        name: &'a [u8],
-        /// The task it runs on.
-        task: i32,
-    },
+    /// `jobs`, `ps`: a request that is open.
+    Job(Job<'a>),
     /// `cp`: bytes copied so far, or in all.
     Copied {
         /// Bytes.
         bytes: u64,
     },
+    /// `policy`: what programs may do.
+    Policy {
+        /// As it was fixed when the machine started.
+        machine: Policy,
+        /// In this session: the machine's, or less.
+        session: Policy,
+    },
+    /// Registers of a program that a fault ended. Comes before its [`Failure::Fault`].
+    Registers {
+        /// The general registers, in the order of their numbers: on x86-64 rax, rcx, rdx, rbx, rsp,
+        /// rbp, rsi, rdi, r8 to r15.
+        general: [u64; 16],
+        /// The status flags.
+        flags: u64,
+    },
+    /// A place in the code that a program came through before a fault ended it, the innermost first:
+    /// the instruction at fault, then return addresses. Comes before its [`Failure::Fault`].
+    Frame(Frame<'a>),
 }
 
 /// Kind of a file.
@@ -224,4 +237,72 @@ pub struct Program<'a> {
     pub runs: u32,
     /// How many requests run it now.
     pub running: u16,
+}
+
+/// A request that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job<'a> {
+    /// The guest's own number of it, as in `kill %1`.
+    pub number: u32,
+    /// The command line's first argument that names what runs.
+    pub name: &'a [u8],
+    /// The task it runs on; 0 while it is queued.
+    pub task: i32,
+    /// How far it is.
+    pub state: JobState,
+    /// Milliseconds since it began.
+    pub age_ms: u64,
+    /// Within what bounds its program runs, if it runs one.
+    pub bounds: Option<Bounds>,
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JobState {
+    /// It waits for a task.
+    Queued,
+    /// It runs.
+    Running,
+    /// It was interrupted, and is about to end.
+    Ending,
+}
+
+/// Within what bounds a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// What it may do to the application.
+    pub policy: Policy,
+    /// Milliseconds after which it is ended.
+    pub time_ms: Option<u64>,
+    /// Percent of the core that it may use while the application has something to do.
+    pub cpu_share: u8,
+    /// Whether it runs only while the application has nothing to do.
+    pub below: bool,
+}
+
+/// A place in the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame<'a> {
+    /// Its address.
+    pub address: u64,
+    /// The function that it lies in, mangled as the compiler left it; empty when none is known.
+    pub name: &'a [u8],
+    /// How far behind the start of the function it lies, or behind the start of the program or the
+    /// image when no function is known.
+    pub offset: u64,
+    /// Whose code it is.
+    pub owner: Owner,
+    /// It is of the program, below the call of a gate in which the fault was.
+    pub caller: bool,
+}
+
+/// Whose code it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Owner {
+    /// The program's.
+    Program,
+    /// The kernel's or the application's.
+    Image,
+    /// Nobody's.
+    Nobody,
 }

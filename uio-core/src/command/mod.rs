@@ -9,12 +9,12 @@ pub(crate) mod transfer;
 
 use alloc::vec::Vec;
 
-use uio_console::RequestId;
 use uio_console::argv::Argv;
-use uio_console::record::{Failure, NO_ARG, Record, UsageProblem};
+use uio_console::record::{self, Failure, NO_ARG, Record, UsageProblem};
 use uio_console::wire::variant;
+use uio_console::{Fresh, Policy, RequestId, Terms};
 
-use crate::engine::{Core, Job, System, inline};
+use crate::engine::{Core, Job, Seen, System, inline};
 use crate::files::{self, Files, Open};
 use crate::isolation::Isolation;
 
@@ -72,6 +72,7 @@ pub const INTERRUPTED: i32 = 130;
 pub struct Context<'a> {
     core: &'a dyn Core,
     argv: Argv<'a>,
+    terms: Terms,
     place: Place<'a>,
 }
 
@@ -87,8 +88,13 @@ pub(crate) enum Place<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(core: &'a dyn Core, argv: Argv<'a>, place: Place<'a>) -> Self {
-        Self { core, argv, place }
+    pub(crate) fn new(core: &'a dyn Core, argv: Argv<'a>, terms: Terms, place: Place<'a>) -> Self {
+        Self {
+            core,
+            argv,
+            terms,
+            place,
+        }
     }
 
     /// The arguments, the command's name first.
@@ -122,6 +128,18 @@ impl<'a> Context<'a> {
         self.core.isolation()
     }
 
+    /// What the file that the request runs is like, as far as its host knows.
+    #[must_use]
+    pub fn fresh(&self) -> Option<Fresh> {
+        self.terms.fresh
+    }
+
+    /// What programs of this request may do: what the machine's policy and the session's allow.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.isolation().policy().min(self.terms.policy)
+    }
+
     pub(crate) fn core(&self) -> &'a dyn Core {
         self.core
     }
@@ -147,6 +165,24 @@ impl<'a> Context<'a> {
                 inline(self.core, (variant::RECORD, *id), record, credit, out)
             }
         }
+    }
+
+    /// Answers with what is told of an open request.
+    ///
+    /// # Errors
+    /// [`Stop`]
+    #[inline(never)]
+    pub(crate) fn job_record(&mut self, seen: &Seen) -> Result<(), Stop> {
+        let age_us = self.system().since_boot_us().saturating_sub(seen.since_us);
+        let name = seen.name.get(..usize::from(seen.name_len));
+        self.record(&Record::Job(record::Job {
+            number: seen.number,
+            name: name.unwrap_or_default(),
+            task: seen.task,
+            state: seen.state,
+            age_ms: age_us / 1000,
+            bounds: seen.bounds,
+        }))
     }
 
     /// Says why (a part of) the request failed. Waits for credit and room.

@@ -1,15 +1,15 @@
-//! `jobs`: the requests that run, this one included, one record each. `kill %N` ends one.
+//! `jobs`: the requests that are open, this one included, one record each: what state they are in,
+//! since when, and for a program within what bounds it runs. `kill %N` ends one.
 //!
 //! ```text
 //! $ uio exec web -- jobs
-//! %4  task 6  /uio/counter.o
-//! %7  task 7  jobs
+//! job  task  state    for     limit  share      policy   name
+//! %4   6     running  3.2 s   10 s   50% above  control  /uio/counter.o
+//! %7   7     running  0 ms                               jobs
 //! ```
 
-use uio_console::record::Record;
-
 use crate::command::{Command, Context, Kind, Outcome, Stop};
-use crate::engine::{Seen, locked};
+use crate::engine::locked;
 
 pub(super) static COMMAND: Command = Command {
     name: "jobs",
@@ -28,11 +28,7 @@ pub(super) fn list(cx: &mut Context<'_>) -> Result<(), Stop> {
     let mut after = 0;
     while let Some(seen) = locked(cx.core(), |state| state.job_after(after)) {
         after = seen.number;
-        let Seen {
-            number, name, task, ..
-        } = seen;
-        let name = name.get(..usize::from(seen.name_len)).unwrap_or_default();
-        cx.record(&Record::Job { number, name, task })?;
+        cx.job_record(&seen)?;
     }
     Ok(())
 }

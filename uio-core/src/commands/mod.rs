@@ -17,7 +17,7 @@ macro_rules! commands {
 }
 
 commands! {
-    help ls cat cp mv rm mkdir stat hexdump ps free uptime log sym addr peek kill run programs unload
+    help ls cat cp mv rm mkdir stat hexdump ps free uptime log sym addr peek kill run programs unload policy
     jobs version exit
 }
 

@@ -1,28 +1,23 @@
-//! `run PATH [ARG…]`: runs a program, a relocatable object file. Its status is the command's; 126 if
-//! the program cannot be run, 128 + N if exception N ended it. A program stays in memory until
-//! `unload`, or until another one needs the room; a changed file is loaded again. Each run starts with fresh data.
+//! `run [--timeout TIME] [--cpu-share PERCENT] [--priority above|below] PATH [ARG…]`: runs a program,
+//! a relocatable object file. Its status is the command's; 124 if it came to its time limit, 126 if
+//! it cannot be run, 128 + N if exception N ended it. A program stays in memory until `unload`, or
+//! until another one needs the room; a changed file is loaded again. Each run starts with fresh data.
+//!
+//! TIME is a number of `ms`, `s` or `m`, 10 s if nothing is said, or `none`. While the application has
+//! something to do the program gets at most PERCENT of the core, 50 if nothing is said; with
+//! `--priority below` nothing at all.
 //!
 //! ```text
-//! $ uio exec web -- run /uio/counter.o requests
-//! isolation: none
+//! $ uio exec web -- run --timeout 2s /uio/counter.o requests
+//! isolation: pku
 //! requests = 3
 //! ```
 
-use uio_console::record::UsageProblem;
-
-use crate::command::{Command, Context, Kind, Outcome};
+use crate::command::{Command, Kind};
 use crate::program::run;
 
 pub(super) static COMMAND: Command = Command {
     name: "run",
     kind: Kind::Worker,
-    run: start,
+    run: run::run,
 };
-
-fn start(cx: &mut Context<'_>) -> Outcome {
-    match cx.arg(1) {
-        None => cx.usage(0, UsageProblem::Missing),
-        Some([b'-', ..]) => cx.usage(1, UsageProblem::UnknownOption),
-        Some(_) => run::run(cx),
-    }
-}

@@ -6,7 +6,8 @@
 //! overlay    0.1.0
 //! build id   8f0c2b1de3a45c7790f2a1b6c4d8e9f001234567
 //! features   pci tcp uio
-//! isolation  none
+//! isolation  pku
+//! policy     control
 //! ```
 
 use uio_console::record::Record;
@@ -29,6 +30,7 @@ fn run(cx: &mut Context<'_>) -> Outcome {
         build_id: image.build_id,
         features: image.features,
         isolation: cx.isolation().name(),
+        policy: cx.policy(),
     })?;
     Ok(0)
 }

@@ -138,6 +138,7 @@ fn send_hello(core: &dyn Core) -> bool {
         build_id: image.build_id,
         features: image.features,
         isolation: core.isolation().name(),
+        policy: core.isolation().policy(),
         commands: commands::NAMES,
         share: if attached { share } else { "" },
         max_requests: MAX_REQUESTS as u16,

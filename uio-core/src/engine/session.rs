@@ -3,13 +3,13 @@
 
 use alloc::vec::Vec;
 
-use uio_console::argv::{Argv, ArgvError};
+use uio_console::argv::{Argv, ArgvError, program_of};
 use uio_console::frame::Deframer;
 use uio_console::message::CloseReason;
 use uio_console::wire::{self, variant};
-use uio_console::{Error, PROTOCOL_VERSION, RequestId, ToGuest};
+use uio_console::{Error, PROTOCOL_VERSION, RequestId, Terms, ToGuest};
 
-use super::state::{Admission, Control, Ending, Hand, Phase, Refusal};
+use super::state::{Admission, Control, Ending, Hand, Opening, Phase, Refusal};
 use super::{Core, control, locked, stdin, worker};
 use crate::command::{Command, Context, FAILED, Kind, Place, Stop, USAGE, buffer};
 use crate::commands;
@@ -91,7 +91,12 @@ fn act(core: &dyn Core, desk: &mut Desk, message: &ToGuest<'_>) {
     }
     match *message {
         ToGuest::Hello { .. } => {}
-        ToGuest::Exec { id, credit, argv } => exec(core, desk, id, credit, argv),
+        ToGuest::Exec {
+            id,
+            credit,
+            terms,
+            argv,
+        } => exec(core, desk, Asked { id, credit, terms }, argv),
         ToGuest::Stdin { id, data } => input(core, desk, id, data),
         ToGuest::StdinEnd { id } => end_input(core, id),
         ToGuest::Credit { id, bytes } => {
@@ -143,20 +148,29 @@ fn reset(core: &dyn Core, control: Control) {
     control::pump(core);
 }
 
-fn exec(core: &dyn Core, desk: &mut Desk, id: RequestId, credit: u32, argv: &[u8]) {
+/// What a request is before it has a slot.
+#[derive(Clone, Copy)]
+struct Asked {
+    id: RequestId,
+    credit: u32,
+    terms: Terms,
+}
+
+fn exec(core: &dyn Core, desk: &mut Desk, asked: Asked, argv: &[u8]) {
     let (argv, command) = match look_up(argv) {
         Ok(found) => found,
-        Err((refusal, status)) => return refuse(core, desk, id, credit, refusal, status),
+        Err((refusal, status)) => return refuse(core, desk, asked, refusal, status),
     };
-    match locked(core, |state| state.admit(id)) {
+    match locked(core, |state| state.admit(asked.id)) {
         Admission::Duplicate => close(core, desk, CloseReason::DuplicateId),
-        Admission::Full => refuse(core, desk, id, credit, Refusal::Busy, FAILED),
-        Admission::Now if command.kind == Kind::Inline => {
-            if !run_inline(core, desk, id, credit, command, argv) {
-                queue(core, desk, id, credit, command, argv);
+        Admission::Full => refuse(core, desk, asked, Refusal::Busy, FAILED),
+        // What is announced has a slot, and so a number.
+        Admission::Now if command.kind == Kind::Inline && !asked.terms.announce => {
+            if !run_inline(core, desk, asked, command, argv) {
+                queue(core, desk, asked, command, argv);
             }
         }
-        Admission::Now | Admission::Queue => queue(core, desk, id, credit, command, argv),
+        Admission::Now | Admission::Queue => queue(core, desk, asked, command, argv),
     }
 }
 
@@ -180,14 +194,14 @@ fn look_up(argv: &[u8]) -> Result<(Argv<'_>, &'static Command), (Refusal, i32)> 
 fn run_inline(
     core: &dyn Core,
     desk: &mut Desk,
-    id: RequestId,
-    credit: u32,
+    asked: Asked,
     command: &Command,
     argv: Argv<'_>,
 ) -> bool {
+    let Asked { id, credit, terms } = asked;
     let out = &mut desk.out;
     let place = Place::Inline { id, credit, out };
-    match (command.run)(&mut Context::new(core, argv, place)) {
+    match (command.run)(&mut Context::new(core, argv, terms, place)) {
         Err(Stop::Later) => return false,
         Err(Stop::Interrupted) => end(core, desk, id, Refusal::None, FAILED),
         Ok(status) | Err(Stop::Status(status)) => {
@@ -202,22 +216,15 @@ fn run_inline(
 }
 
 /// Refuses a request. Nothing waits for credit here: without it the exit status alone is sent.
-fn refuse(
-    core: &dyn Core,
-    desk: &mut Desk,
-    id: RequestId,
-    credit: u32,
-    refusal: Refusal,
-    status: i32,
-) {
-    if locked(core, |state| state.admit(id)) == Admission::Duplicate {
+fn refuse(core: &dyn Core, desk: &mut Desk, asked: Asked, refusal: Refusal, status: i32) {
+    if locked(core, |state| state.admit(asked.id)) == Admission::Duplicate {
         return close(core, desk, CloseReason::DuplicateId);
     }
-    let refusal = match credit < Refusal::COST {
+    let refusal = match asked.credit < Refusal::COST {
         true => Refusal::None,
         false => refusal,
     };
-    end(core, desk, id, refusal, status);
+    end(core, desk, asked.id, refusal, status);
 }
 
 fn end(core: &dyn Core, desk: &mut Desk, id: RequestId, refusal: Refusal, status: i32) {
@@ -237,24 +244,28 @@ fn end(core: &dyn Core, desk: &mut Desk, id: RequestId, refusal: Refusal, status
 fn queue(
     core: &dyn Core,
     desk: &mut Desk,
-    id: RequestId,
-    credit: u32,
+    asked: Asked,
     command: &'static Command,
     argv: Argv<'_>,
 ) {
     let bytes = argv.as_bytes();
     let Ok(mut copy) = buffer(bytes.len()) else {
-        return refuse(core, desk, id, credit, Refusal::NoMemory, FAILED);
+        return refuse(core, desk, asked, Refusal::NoMemory, FAILED);
     };
     copy.copy_from_slice(bytes);
-    let name = match command.name {
-        "run" => argv.get(1),
-        _ => argv.get(0),
+    let named = match command.name {
+        "run" => program_of(argv),
+        _ => 0,
     };
-    let name = name.unwrap_or_default();
-    let hand = locked(core, |state| {
-        state.open(id, credit, command, &mut copy, name)
-    });
+    let opening = Opening {
+        id: asked.id,
+        credit: asked.credit,
+        terms: asked.terms,
+        since_us: core.system().since_boot_us(),
+        command,
+        name: argv.get(named).unwrap_or_default(),
+    };
+    let hand = locked(core, |state| state.open(&opening, &mut copy));
     match hand {
         Hand::Queue => {}
         Hand::Wake(worker) => core.system().wake(Event(worker as u8)),
@@ -263,7 +274,7 @@ fn queue(
                 let memory: (Vec<u8>, Vec<u8>) =
                     locked(core, |state| state.release(worker, Phase::Absent));
                 drop(memory);
-                refuse(core, desk, id, credit, Refusal::NoMemory, FAILED);
+                refuse(core, desk, asked, Refusal::NoMemory, FAILED);
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use uio_console::RequestId;
 use uio_console::argv::Argv;
+use uio_console::{RequestId, Terms};
 
 use super::state::{CONTROL, Phase, WORKERS};
 use super::{Core, Job, control, locked, output};
@@ -50,6 +50,7 @@ struct Task {
     id: u32,
     generation: u32,
     command: Option<&'static Command>,
+    terms: Terms,
     argv: Vec<u8>,
 }
 
@@ -64,13 +65,18 @@ fn run_request(core: &dyn Core, worker: usize) {
             id: slot.id.0,
             generation: slot.generation,
             command: slot.command,
+            terms: slot.terms,
             argv: core::mem::take(&mut slot.argv),
         }
     });
     let status = match (task.command, Argv::new(&task.argv)) {
         (Some(command), Ok(argv)) => {
-            let mut context = Context::new(core, argv, Place::Worker(worker));
-            match (command.run)(&mut context) {
+            let mut context = Context::new(core, argv, task.terms, Place::Worker(worker));
+            let announced = match task.terms.announce {
+                true => announce(&mut context, worker),
+                false => Ok(()),
+            };
+            match announced.and_then(|()| (command.run)(&mut context)) {
                 Ok(status) | Err(Stop::Status(status)) => status,
                 Err(Stop::Interrupted) => {
                     Job::new(core, worker).say_interrupted();
@@ -85,6 +91,18 @@ fn run_request(core: &dyn Core, worker: usize) {
     drop(locked(core, |state| state.release(worker, Phase::Ending)));
     if task.command.is_some() {
         output::send_exit(core, worker, RequestId(task.id), task.generation, status);
+    }
+}
+
+/// Tells the host of the request that worker `worker` runs.
+#[inline(never)]
+fn announce(cx: &mut Context<'_>, worker: usize) -> Result<(), Stop> {
+    let seen = locked(cx.core(), |state| {
+        state.current(worker).map(|slot| slot.seen())
+    });
+    match seen {
+        Some(seen) => cx.job_record(&seen),
+        None => Err(Stop::Interrupted),
     }
 }
 

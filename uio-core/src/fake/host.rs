@@ -9,7 +9,7 @@ use std::vec::Vec;
 
 use uio_console::frame::{decode_payload, encode};
 use uio_console::record::{Failure, Record};
-use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, Terms, ToGuest};
 
 use super::{FakeChannel, FakeFiles, FakeIsolation, FakePlatform};
 use crate::{Engine, Receiver};
@@ -73,6 +73,8 @@ pub struct Host {
     pub isolation: &'static FakeIsolation,
     /// Gives credit back for all that comes.
     pub generous: bool,
+    /// The terms of the requests that it starts.
+    pub terms: Terms,
     /// What came for each request.
     pub answers: BTreeMap<u32, Answer>,
     /// Session frames that came: `Hello` and `Closed`, as `Debug` writes them.
@@ -102,6 +104,7 @@ impl Host {
             files,
             isolation,
             generous: true,
+            terms: Terms::default(),
             answers: BTreeMap::new(),
             session: Vec::new(),
             receiver: Receiver::new(),
@@ -167,6 +170,7 @@ impl Host {
         self.send(&ToGuest::Exec {
             id: RequestId(id),
             credit,
+            terms: self.terms,
             argv: &argv,
         });
     }

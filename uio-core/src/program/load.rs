@@ -41,7 +41,8 @@ pub fn no_memory(cx: &mut Context<'_>, bytes: u64) -> Trouble {
 
 /// An open file of a program.
 pub struct Source {
-    file: Box<dyn File>,
+    /// It.
+    pub file: Box<dyn File>,
     size: u64,
     /// What tells this state of the file from others.
     pub version: Version,

@@ -113,15 +113,19 @@ impl Question<'_> {
 /// Does something with a symbol, whose address is the one in the running guest.
 type Tell<'t> = &'t mut dyn FnMut(&mut Context<'_>, &Symbol<'_>) -> Result<(), Stop>;
 
-/// Asks the index. Says so when there is no such symbol, or the index cannot be read.
+/// Asks the index; calls `tell` with what is found.
 ///
 /// # Errors
-/// [`Trouble`]
-fn ask(cx: &mut Context<'_>, question: Question<'_>, tell: Tell<'_>) -> Result<(), Trouble> {
+/// [`Error`]
+fn search(
+    cx: &mut Context<'_>,
+    lookup: &mut Lookup,
+    question: Question<'_>,
+    tell: Tell<'_>,
+) -> Result<Option<Result<(), Stop>>, Error> {
     let image = cx.system().image();
-    let mut lookup = Lookup::new();
     let mut outcome = None;
-    let result = lookup.with(cx, &mut |cx, index| {
+    lookup.with(cx, &mut |cx, index| {
         let symbol = match question {
             Question::Name(name) => index.symbol(name)?,
             Question::Address(address) => {
@@ -147,10 +151,37 @@ fn ask(cx: &mut Context<'_>, question: Question<'_>, tell: Tell<'_>) -> Result<(
             outcome = Some(tell(cx, &symbol));
         }
         Ok(())
-    });
+    })?;
+    Ok(outcome)
+}
+
+/// Calls `tell` with the symbol that covers an address of the image, if the index tells of one;
+/// says nothing otherwise. Returns whether it did.
+///
+/// # Errors
+/// [`Stop`]
+pub fn covering(
+    cx: &mut Context<'_>,
+    lookup: &mut Lookup,
+    address: u64,
+    tell: Tell<'_>,
+) -> Result<bool, Stop> {
+    match search(cx, lookup, Question::Address(address), tell) {
+        Ok(Some(told)) => told.map(|()| true),
+        Ok(None) | Err(_) => Ok(false),
+    }
+}
+
+/// Asks the index. Says so when there is no such symbol, or the index cannot be read.
+///
+/// # Errors
+/// [`Trouble`]
+fn ask(cx: &mut Context<'_>, question: Question<'_>, tell: Tell<'_>) -> Result<(), Trouble> {
+    let mut lookup = Lookup::new();
+    let result = search(cx, &mut lookup, question, tell);
     let failed = match result {
         Err(error) => lookup.fail(cx, error),
-        Ok(()) => {
+        Ok(outcome) => {
             lookup.keep(cx);
             match outcome {
                 Some(told) => return Ok(told?),

@@ -1,11 +1,14 @@
 //! Loadable programs: symbols of the image, the linker, and the programs that are in memory.
 
+pub(crate) mod bounds;
+pub(crate) mod fault;
 pub mod link;
 pub(crate) mod load;
 pub(crate) mod lookup;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub mod symbols;
+mod trace;
 
 pub use load::{MAX_PROGRAM, MAX_PROGRAMS};
 

@@ -7,6 +7,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use uio_console::Fresh;
 use uio_console::record::Stat;
 
 use super::link::Linked;
@@ -17,19 +18,21 @@ pub const SLOTS: usize = 32;
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Version {
-    size: u64,
-    modified_ns: u64,
-    inode: u64,
+pub struct Version(Fresh);
+
+impl From<Fresh> for Version {
+    fn from(fresh: Fresh) -> Self {
+        Self(fresh)
+    }
 }
 
 impl From<&Stat> for Version {
     fn from(stat: &Stat) -> Self {
-        Self {
+        Self(Fresh {
             size: stat.size,
             modified_ns: stat.modified_ns,
             inode: stat.inode,
-        }
+        })
     }
 }
 

@@ -7,7 +7,8 @@ use uio_console::record::{Failure, Record};
 
 use super::load::{self, NOT_RUNNABLE};
 use super::registry::{Program, Version, Which};
-use crate::command::{Context, Outcome, Stop, Trouble, absolute};
+use super::{bounds, fault};
+use crate::command::{Context, Outcome, Stop, Trouble, absolute, arg_index};
 use crate::engine::{Core, locked};
 use crate::isolation::{End, Entry, Limits};
 
@@ -17,80 +18,107 @@ const FAULTED: i32 = 128;
 /// Exit status of a program that came to its time limit, as timeout(1) gives it.
 const TIMED_OUT: i32 = 124;
 
-/// Runs the program that argument 1 names; the arguments from there on are its own.
+/// Runs the program that the command line names; the arguments from there on are its own.
 pub fn run(cx: &mut Context<'_>) -> Outcome {
     let Some(worker) = cx.worker() else {
         return Err(Stop::Later);
     };
-    let argv = own_arguments(cx.argv());
-    let (program, cached) = match find(cx) {
-        Ok(found) => found,
-        Err(trouble) => {
-            cx.report(Err(trouble), 1, 1)?;
-            return Ok(NOT_RUNNABLE);
-        }
+    let (limits, arg) = bounds::read(cx)?;
+    let core = cx.core();
+    let given = cx.arg(arg).unwrap_or_default();
+    let program = match fresh(cx, worker, given, &limits) {
+        Some(program) => program,
+        None => match find(cx, given, arg) {
+            Ok(program) => program,
+            Err(trouble) => {
+                let arg = arg_index(arg);
+                return cx.report(Err(trouble), arg, arg).map(|_| NOT_RUNNABLE);
+            }
+        },
     };
-    let isolation = cx.isolation();
-    let started = cx.record(&Record::Started {
-        isolation: isolation.name(),
-        cached,
-    });
-    let end = started.map(|()| {
-        let limits = Limits {
-            policy: isolation.policy(),
-            time_ms: Some(Limits::TIME_MS),
-            cpu_share: Limits::CPU_SHARE,
-            below: false,
-        };
-        isolation.run(worker, entry(&program), argv, &limits)
-    });
+    let argv = own_arguments(cx.argv(), arg);
+    let end = cx.isolation().run(worker, entry(&program), argv, &limits);
+    let outcome = match end {
+        End::Exited(status) => Ok(status),
+        other => ended(cx, &program, &limits, other),
+    };
     // What is given back is dropped here, without the lock.
-    drop(locked(cx.core(), |state| state.programs.put(program)));
-    match end? {
+    drop(locked(core, |state| state.programs.put(program)));
+    outcome
+}
+
+/// Tells how a program ended that did not end by itself; gives the exit status.
+#[cold]
+#[inline(never)]
+fn ended(cx: &mut Context<'_>, program: &Program, limits: &Limits, end: End) -> Outcome {
+    match end {
         End::Exited(status) => Ok(status),
         End::Fault(fault) => {
-            cx.failure(&Failure::Fault {
-                vector: fault.vector,
-                instruction: fault.instruction,
-                access: fault.access,
-            })?;
+            fault::report(cx, program, &fault)?;
             Ok(FAULTED + i32::from(fault.vector))
         }
-        End::TimedOut => Ok(TIMED_OUT),
+        End::TimedOut => {
+            cx.failure(&Failure::TimedOut {
+                ms: limits.time_ms.unwrap_or_default(),
+            })?;
+            Ok(TIMED_OUT)
+        }
         End::Interrupted => Err(Stop::Interrupted),
     }
 }
 
-/// The arguments as the program sees them: without the name of the command that runs it.
-fn own_arguments(argv: Argv<'_>) -> &[u8] {
-    let command = argv.get(0).map_or(0, |command| command.len() + 1);
-    argv.as_bytes().get(command..).unwrap_or(&[])
+/// The arguments as the program sees them: from its name on, which is argument `index`.
+fn own_arguments(argv: Argv<'_>, index: usize) -> &[u8] {
+    let before: usize = argv.iter().take(index).map(|arg| arg.len() + 1).sum();
+    argv.as_bytes().get(before..).unwrap_or_default()
 }
 
-/// The program that argument 1 names, ready to run, and whether it was in the cache.
-fn find(cx: &mut Context<'_>) -> Result<(Box<Program>, bool), Trouble> {
+/// The program in memory that is the file as the host has just seen it, so that nobody needs to be
+/// asked. Also takes note of the bounds of the request.
+fn fresh(cx: &Context<'_>, worker: usize, path: &[u8], limits: &Limits) -> Option<Box<Program>> {
     let core = cx.core();
-    let path = absolute(cx.files(), cx.arg(1).unwrap_or_default())?;
+    let bounds = bounds::told(limits);
+    let fresh = cx.fresh();
+    let program = locked(core, |state| {
+        state.current(worker)?.bounds = Some(bounds);
+        // Only a path in its absolute form is found so; others take the long way.
+        state
+            .programs
+            .take(Which::Same(path, Version::from(fresh?)))
+    })?;
+    renewed(core, program)
+}
+
+/// The program that argument `arg` names, ready to run.
+#[inline(never)]
+fn find(cx: &mut Context<'_>, given: &[u8], arg: usize) -> Result<Box<Program>, Trouble> {
+    let core = cx.core();
+    let path = absolute(cx.files(), given)?;
     if locked(core, |state| state.programs.has(Which::File(&path), true)) {
         let version = Version::from(&cx.files().stat(&path)?);
         let program = locked(core, |state| {
             state.programs.take(Which::Same(&path, version))
         });
         if let Some(program) = program.and_then(|program| renewed(core, program)) {
-            return Ok((program, true));
+            return Ok(program);
         }
     }
     let source = load::open(cx, &path)?;
     let stale = Which::Stale(&path, source.version);
     while locked(core, |state| state.programs.remove(stale)).is_some() {}
-    let program = load::load(cx, 1, &path, source)?;
+    let program = load::load(cx, arg_index(arg), &path, source)?;
     while !locked(core, |state| state.programs.add(&program)) {
         if !load::evict(core) {
             let bytes = program.image.size as u64;
             return Err(load::no_memory(cx, bytes));
         }
     }
-    Ok((program, false))
+    let size = program.image.size as u64;
+    if let Err(stop) = cx.record(&Record::Loaded { size }) {
+        drop(locked(core, |state| state.programs.put(program)));
+        return Err(stop.into());
+    }
+    Ok(program)
 }
 
 /// Gives a program that was run before its data as they were. A program whose memory does not

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use uio_console::frame::{self, Deframer};
 use uio_console::record::{Failure, Memory, Record};
-use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, Policy, RequestId, Terms, ToGuest};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -155,6 +155,7 @@ impl Session {
         self.send(&ToGuest::Exec {
             id,
             credit: CREDIT,
+            terms: Terms::default(),
             argv: &argv,
         })?;
         let mut answer = Answer::default();
@@ -257,6 +258,7 @@ mod tests {
         build_id: &[],
         features: "",
         isolation: "none",
+        policy: Policy::Full,
         commands: "exit",
         share: "/uio",
         max_requests: 8,

@@ -3,8 +3,9 @@
 
 use alloc::vec::Vec;
 
-use uio_console::RequestId;
 use uio_console::message::CloseReason;
+use uio_console::record::{Bounds, JobState};
+use uio_console::{Policy, RequestId, Terms};
 
 mod requests;
 mod sending;
@@ -89,6 +90,11 @@ pub(crate) struct Slot {
     /// Payload bytes that may be sent.
     pub(crate) credit: u32,
     pub(crate) interrupted: bool,
+    pub(crate) terms: Terms,
+    /// When it came, in microseconds since boot.
+    since_us: u64,
+    /// Within what bounds its program runs.
+    pub(crate) bounds: Option<Bounds>,
     /// Not yet given to a worker.
     queued: bool,
     /// The guest's own number of the request.
@@ -111,6 +117,19 @@ pub(crate) struct Seen {
     pub(crate) name: [u8; JOB_NAME],
     pub(crate) name_len: u8,
     pub(crate) task: i32,
+    pub(crate) state: JobState,
+    pub(crate) since_us: u64,
+    pub(crate) bounds: Option<Bounds>,
+}
+
+/// A request that is to be opened.
+pub(crate) struct Opening<'a> {
+    pub(crate) id: RequestId,
+    pub(crate) credit: u32,
+    pub(crate) terms: Terms,
+    pub(crate) since_us: u64,
+    pub(crate) command: &'static Command,
+    pub(crate) name: &'a [u8],
 }
 
 struct Worker {
@@ -195,6 +214,13 @@ impl Slot {
         generation: 0,
         credit: 0,
         interrupted: false,
+        terms: Terms {
+            policy: Policy::Observe,
+            announce: false,
+            fresh: None,
+        },
+        since_us: 0,
+        bounds: None,
         queued: false,
         number: 0,
         name: [0; JOB_NAME],
@@ -205,6 +231,23 @@ impl Slot {
         worker: 0,
         task: 0,
     };
+
+    /// What is told of it.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen {
+            number: self.number,
+            name: self.name,
+            name_len: self.name_len,
+            task: self.task,
+            state: match (self.queued, self.interrupted) {
+                (_, true) => JobState::Ending,
+                (true, false) => JobState::Queued,
+                (false, false) => JobState::Running,
+            },
+            since_us: self.since_us,
+            bounds: self.bounds,
+        }
+    }
 
     /// The job's name: the last bytes of the argument that says what runs.
     pub(crate) fn set_name(&mut self, name: &[u8]) {
@@ -300,12 +343,7 @@ impl State {
                 next = Some(slot);
             }
         }
-        next.map(|slot| Seen {
-            number: slot.number,
-            name: slot.name,
-            name_len: slot.name_len,
-            task: slot.task,
-        })
+        next.map(Slot::seen)
     }
 
     /// Interrupts job `number`; returns the worker to wake.

@@ -2,10 +2,7 @@
 
 use alloc::vec::Vec;
 
-use uio_console::RequestId;
-
-use super::{Hand, Phase, Slot, State, WORKERS, Worker};
-use crate::command::Command;
+use super::{Hand, Opening, Phase, Slot, State, WORKERS, Worker};
 use crate::engine::PARKED_WORKERS;
 use crate::engine::output::SMALL;
 use crate::platform::EVENTS;
@@ -13,14 +10,7 @@ use crate::platform::EVENTS;
 impl State {
     /// Opens a request for this session, unless all slots are taken (which [`Self::admit`] rules
     /// out), and chooses its worker.
-    pub(crate) fn open(
-        &mut self,
-        id: RequestId,
-        credit: u32,
-        command: &'static Command,
-        argv: &mut Vec<u8>,
-        name: &[u8],
-    ) -> Hand {
+    pub(crate) fn open(&mut self, opening: &Opening<'_>, argv: &mut Vec<u8>) -> Hand {
         let index = self.taken.trailing_ones() as usize;
         self.taken |= 1u16.checked_shl(index as u32).unwrap_or(0);
         self.number = self.number.wrapping_add(1);
@@ -28,16 +18,18 @@ impl State {
         let hand = self.hand(index);
         let slot = self.slot(index);
         *slot = Slot {
-            id,
+            id: opening.id,
             generation,
-            credit,
+            credit: opening.credit,
+            terms: opening.terms,
+            since_us: opening.since_us,
             queued: hand == Hand::Queue,
             number,
-            command: Some(command),
+            command: Some(opening.command),
             argv: core::mem::take(argv),
             ..Slot::EMPTY
         };
-        slot.set_name(name);
+        slot.set_name(opening.name);
         if let Hand::Wake(worker) | Hand::Spawn(worker) = hand {
             slot.worker = worker as u8;
         }

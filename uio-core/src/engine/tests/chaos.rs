@@ -3,7 +3,7 @@
 use std::vec::Vec;
 
 use uio_console::frame::encode;
-use uio_console::{MAX_FRAME, RequestId, ToGuest};
+use uio_console::{Fresh, MAX_FRAME, PROTOCOL_VERSION, Policy, RequestId, Terms, ToGuest};
 
 use crate::fake::{Host, Random};
 
@@ -47,6 +47,14 @@ fn message(random: &mut Random) -> Vec<u8> {
         _ => ToGuest::Exec {
             id,
             credit: bytes,
+            terms: Terms {
+                policy: Policy::ALL[random.below(3)],
+                announce: random.below(2) == 0,
+                fresh: (random.below(2) == 0).then(|| Fresh {
+                    size: random.next(),
+                    ..Fresh::default()
+                }),
+            },
             argv: &argv,
         },
     };
@@ -102,7 +110,9 @@ fn a_hundred_thousand_random_messages() {
             // What ended sessions leave behind goes unread.
             while host.channel.take(std::time::Duration::ZERO).is_some() {}
             host.raw(b"\0");
-            host.send(&ToGuest::Hello { version: 1 });
+            host.send(&ToGuest::Hello {
+                version: PROTOCOL_VERSION,
+            });
         }
     }
     drain(&mut host);
@@ -134,7 +144,9 @@ fn a_hundred_thousand_frames_of_noise() {
 fn drain(host: &mut Host) {
     host.generous = true;
     host.raw(b"\0");
-    host.send(&ToGuest::Hello { version: 1 });
+    host.send(&ToGuest::Hello {
+        version: PROTOCOL_VERSION,
+    });
     let quiet = std::time::Duration::from_millis(100);
     while host.channel.take(quiet).is_some() {}
 }

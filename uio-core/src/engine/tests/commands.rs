@@ -2,7 +2,8 @@
 
 use std::vec::Vec;
 
-use uio_console::record::{Failure, Record, UsageProblem};
+use uio_console::Policy;
+use uio_console::record::{Failure, Job, Record, UsageProblem};
 
 use crate::fake::{Answer, Host};
 
@@ -44,6 +45,7 @@ fn inline_commands_answer() {
             build_id: &[0xb1, 0x1d],
             features: "pci uio",
             isolation: "none",
+            policy: Policy::Full,
         })
     );
     let answer = host.run(&["free"]);
@@ -100,7 +102,7 @@ fn ps_lists_tasks_and_requests() {
     assert_eq!(ids, want);
     assert!(matches!(
         answer.records().last(),
-        Some(Record::Job { name: b"ps", .. })
+        Some(Record::Job(Job { name: b"ps", .. }))
     ));
 }
 

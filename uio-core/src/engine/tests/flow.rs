@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use uio_console::message::CloseReason;
-use uio_console::{RequestId, ToGuest};
+use uio_console::{RequestId, Terms, ToGuest};
 
 use crate::engine::STDIN_WINDOW;
 use crate::fake::{Host, Random};
@@ -215,6 +215,7 @@ fn bytes_may_come_in_any_cut() {
         let message = ToGuest::Exec {
             id: RequestId(id),
             credit: 8192,
+            terms: Terms::default(),
             argv: b"exit\x003\0",
         };
         let len = uio_console::frame::encode(&message, &mut frame).unwrap();

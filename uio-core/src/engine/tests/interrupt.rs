@@ -117,7 +117,7 @@ fn a_job_is_killed_by_its_number() {
     host.until(|host| host.answer(id).credit != 0).unwrap();
     let jobs = host.run(&["jobs"]);
     let mut numbers = jobs.records().map(|record| match record {
-        uio_console::record::Record::Job { number, name, task } => (number, name.to_vec(), task),
+        uio_console::record::Record::Job(job) => (job.number, job.name.to_vec(), job.task),
         other => panic!("{other:?}"),
     });
     let (number, name, task) = numbers.next().unwrap();

@@ -5,7 +5,7 @@ use std::vec::Vec;
 use uio_console::frame::{encode, stuff};
 use uio_console::message::CloseReason;
 use uio_console::record::{Failure, UsageProblem};
-use uio_console::{FromGuest, MAX_FRAME, RequestId, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, Terms, ToGuest};
 
 use crate::engine::MAX_REQUESTS;
 use crate::fake::Host;
@@ -26,10 +26,10 @@ fn occupy(host: &mut Host, count: usize) -> Vec<u32> {
 fn a_hello_tells_of_the_guest() {
     let host = Host::connected();
     for part in [
-        "version: 1,",
+        "version: 2,",
         "hermit 0.11.0",
         "x86_64",
-        "isolation: \"none\"",
+        "isolation: \"none\", policy: Full",
         "share: \"/uio\"",
         "max_requests: 16",
         "help ls cat cp mv rm mkdir stat hexdump ps free uptime log sym addr peek kill run",
@@ -66,7 +66,10 @@ fn another_version_is_refused_each_time() {
     for count in 1..=3 {
         host.send(&ToGuest::Hello { version: 77 });
         host.until(|host| host.session.len() == count).unwrap();
-        assert_eq!(host.session[count - 1], closed(CloseReason::Version(1)));
+        assert_eq!(
+            host.session[count - 1],
+            closed(CloseReason::Version(PROTOCOL_VERSION))
+        );
     }
     host.hello().unwrap();
     assert_eq!(host.run(&["exit"]).status, Some(0));
@@ -80,7 +83,13 @@ fn what_breaks_the_protocol_closes_the_session_and_no_more() {
     let argv = b"version\0";
     let id = RequestId(1);
     let credit = 8192;
-    let cut_len = encode(&ToGuest::Exec { id, credit, argv }, &mut cut).unwrap();
+    let exec = ToGuest::Exec {
+        id,
+        credit,
+        terms: Terms::default(),
+        argv,
+    };
+    let cut_len = encode(&exec, &mut cut).unwrap();
     let cases: [(Vec<u8>, CloseReason); 4] = [
         (unknown[..unknown_len].to_vec(), CloseReason::Malformed),
         ([&cut[..cut_len / 2], &[0]].concat(), CloseReason::Malformed),
@@ -251,7 +260,9 @@ fn many_hellos_while_nothing_can_be_sent_are_answered_when_it_can() {
     let mut host = Host::connected();
     host.channel.set_room(0);
     for _ in 0..100 {
-        host.send(&ToGuest::Hello { version: 1 });
+        host.send(&ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        });
     }
     let id = host.start(8192, &["version"]);
     let other = host.start(8192, &["help"]);
@@ -268,7 +279,9 @@ fn nothing_precedes_the_hello_of_its_session() {
     let mut host = Host::connected();
     for _ in 0..50 {
         host.channel.set_room(0);
-        host.send(&ToGuest::Hello { version: 1 });
+        host.send(&ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        });
         let ids: Vec<u32> = (0..4).map(|_| host.start(8192, &["help"])).collect();
         std::thread::yield_now();
         host.channel.set_room(1);

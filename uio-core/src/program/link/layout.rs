@@ -17,7 +17,8 @@ const NOT_LOADED: u32 = u32::MAX;
 
 /// Offsets in an image.
 pub struct Layout {
-    places: Vec<u32>,
+    /// Offset of each section; far beyond the image for one that is not loaded.
+    pub places: Vec<u32>,
     /// First stub.
     pub stubs: usize,
     /// First slot of the GOT.

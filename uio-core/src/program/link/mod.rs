@@ -94,6 +94,8 @@ pub struct Linked {
     pub init: Vec<u64>,
     /// Addresses of the destructors, in the order to call them.
     pub fini: Vec<u64>,
+    /// Offset of each section of the object; those that are not loaded lie beyond the image.
+    pub places: Vec<u32>,
 }
 
 /// Links an object into an image of at most `max` bytes.
@@ -160,5 +162,6 @@ fn link_with<'a>(
         main,
         init,
         fini,
+        places: layout.places,
     })
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use uio_console::{RequestId, ToGuest};
+use uio_console::{RequestId, Terms, ToGuest};
 
 use super::super::report::Report;
 use super::frames::connect;
@@ -36,6 +36,7 @@ fn request(id: u32, argv: &[u8]) -> Result<Vec<u8>> {
     frame(&ToGuest::Exec {
         id: RequestId(id),
         credit: u32::MAX,
+        terms: Terms::default(),
         argv,
     })
 }

@@ -16,7 +16,7 @@ use uio_cli::cmd::loader;
 use uio_cli::entry::{Published, Share};
 use uio_cli::vmm::{Machine, accel, cmdline, qemu, spawn};
 use uio_console::frame::{Deframer, decode_payload};
-use uio_console::{FromGuest, MAX_FRAME, RequestId, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, RequestId, Terms, ToGuest};
 
 use super::super::report::Report;
 use super::wire::{Noise, bad_input, close_reason, frame, hello};
@@ -239,11 +239,13 @@ fn never_reads(guest: &mut Guest) -> Result<()> {
         guest.send(&frame(&ToGuest::Exec {
             id: RequestId(id),
             credit: u32::MAX,
+            terms: Terms::default(),
             argv: b"log\0-f\0",
         })?)?;
         guest.send(&frame(&ToGuest::Exec {
             id: RequestId(100 + id),
             credit: u32::MAX,
+            terms: Terms::default(),
             argv: b"hexdump\0/uio/.uio/symbols\0",
         })?)?;
     }
@@ -270,6 +272,7 @@ fn reads_slowly(guest: &mut Guest) -> Result<()> {
         guest.send(&frame(&ToGuest::Exec {
             id: RequestId(id),
             credit: WINDOW,
+            terms: Terms::default(),
             argv: b"cat\0/uio/noise\0",
         })?)?;
     }
@@ -332,6 +335,7 @@ fn long_arguments(guest: &mut Guest) -> Result<()> {
         guest.send(&frame(&ToGuest::Exec {
             id: RequestId(1),
             credit: 4096,
+            terms: Terms::default(),
             argv: &argv,
         })?)?;
         let found = close_reason(&guest.drain(Duration::from_millis(200))?);

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use uio_console::frame::{Deframer, decode_payload, encode, stuff};
 use uio_console::message::CloseReason;
-use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, Terms, ToGuest};
 
 /// A message as a frame.
 pub fn frame(message: &ToGuest<'_>) -> Result<Vec<u8>> {
@@ -79,6 +79,7 @@ pub fn bad_input() -> Result<Vec<(&'static str, Vec<u8>, CloseReason)>> {
     let mut truncated = frame(&ToGuest::Exec {
         id: uio_console::RequestId(1),
         credit: 4096,
+        terms: Terms::default(),
         argv: b"version\0",
     })?;
     truncated.truncate(truncated.len() - 4);
