@@ -8,7 +8,7 @@ pub enum Class {
     Wrpkru,
     /// XRSTOR, XRSTORS: state of the processor from memory, rights of keys among it.
     Xrstor,
-    /// WRMSR and its kin.
+    /// WRMSR and its kin; RDMSRLIST, URDMSR among them, which have the same opcodes.
     Msr,
     /// MOV to CR, LMSW, CLTS, XSETBV.
     ControlRegister,

@@ -14,7 +14,7 @@ pub const WINDOW: usize = MAX + 1;
 pub struct Step {
     /// Bytes of it; 0 for what is none.
     pub len: u8,
-    /// The class of an opcode of one byte that is refused.
+    /// Its class, if it is one of those that are looked for in order only.
     pub class: Option<Class>,
 }
 
@@ -104,17 +104,18 @@ fn simple(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> usiz
     end
 }
 
-fn other(
-    code: &[u8; WINDOW],
-    at: usize,
-    entry: u8,
-    prefixes: Prefixes,
-) -> (usize, Option<Class>) {
+fn other(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> (usize, Option<Class>) {
     let next = byte(code, at + 1);
     let register = next >> 3 & 7;
     let end = operand(code, at + 1);
     let plain = match entry {
-        kind::ESCAPE => escape(code, at, next, prefixes),
+        kind::ESCAPE => {
+            let class = system(next, byte(code, at + 2), byte(code, at + 3));
+            return (escape(code, at, next, prefixes), class);
+        }
+        // Map 7 has RDMSR, WRMSRNS and their kin with an immediate, and nothing else.
+        kind::VEX3 if next & 0x1f == 7 => return (operand(code, at + 4) + 4, Some(Class::Msr)),
+        kind::EVEX if next & 7 == 7 => return (operand(code, at + 5) + 4, Some(Class::Msr)),
         kind::VEX2 => vector(code, at + 2, 1),
         kind::VEX3 => vector(code, at + 3, next & 0x1f),
         kind::EVEX => vector(code, at + 4, next & 7),
@@ -176,6 +177,25 @@ fn escape(code: &[u8; WINDOW], at: usize, op: u8, prefixes: Prefixes) -> usize {
     }
 }
 
+/// The class of an opcode `0F op`, if it is looked for in order only.
+fn system(op: u8, next: u8, modrm: u8) -> Option<Class> {
+    let register = next >> 3 & 7;
+    Some(match op {
+        0x01 if register == 6 => Class::ControlRegister,
+        0x01 if matches!(next, 0xc8 | 0xc9 | 0xfa | 0xfb) => Class::Halt,
+        0x05 | 0x34 => Class::SystemCall,
+        0x06 => Class::ControlRegister,
+        0x08 | 0x09 => Class::Cache,
+        0x35 | 0xaa => Class::Return,
+        0x37 => Class::Virtualization,
+        // URDMSR and UWRMSR.
+        0x38 if next == 0xf8 && modrm >= 0xc0 => Class::Msr,
+        0xa1 | 0xa9 => Class::SegmentBase,
+        0xb2 | 0xb4 | 0xb5 if next < 0xc0 => Class::SegmentBase,
+        _ => return None,
+    })
+}
+
 /// The end of an instruction with a VEX, EVEX or XOP prefix, whose opcode is at `at`.
 fn vector(code: &[u8; WINDOW], at: usize, map: u8) -> usize {
     let end = operand(code, at + 1);
@@ -186,8 +206,7 @@ fn vector(code: &[u8; WINDOW], at: usize, map: u8) -> usize {
             _ => end,
         },
         3 | 8 => end + 1,
-        // Map 7 has RDMSR and WRMSRNS with an immediate, map 10 instructions of TBM.
-        7 | 10 => end + 4,
+        10 => end + 4,
         _ => end,
     }
 }

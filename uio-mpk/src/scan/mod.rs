@@ -2,11 +2,12 @@
 //!
 //! Two searches, and why there are two is told in `docs/decisions/0014-code-scanner.md`:
 //!
-//! - [`anywhere`] looks at every byte for the instructions whose opcode has two bytes or more. It
-//!   finds them across the borders of other instructions, and in constants.
-//! - [`in_order`] decodes one instruction after the other for those whose opcode has one byte,
-//!   which every other constant contains. In the middle of other instructions it finds none; there
-//!   the processor has to refuse them.
+//! - [`anywhere`] looks at every byte for what gives rights at once: WRPKRU, XRSTOR, WRMSR, MOV to
+//!   control registers and their like. It finds them across the borders of other instructions, and
+//!   in constants.
+//! - [`in_order`] decodes one instruction after the other for those whose bytes other instructions
+//!   have all the time: CLI, OUT, IRET and their like. In the middle of other instructions it finds
+//!   none; there the processor has to refuse them.
 
 #![forbid(unsafe_code)]
 

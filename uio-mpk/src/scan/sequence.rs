@@ -1,4 +1,4 @@
-//! Instructions that are looked for at every byte: all those whose opcode begins with 0F.
+//! Instructions that are looked for at every byte. The opcode of each begins with 0F.
 
 use super::class::{Class, Classes};
 use super::length::{self, WINDOW};
@@ -14,10 +14,7 @@ const ONES: u64 = u64::MAX / 255;
 static SECOND: [u32; 8] = second();
 
 const fn second() -> [u32; 8] {
-    const BYTES: [u8; 22] = [
-        0x00, 0x01, 0x05, 0x06, 0x07, 0x08, 0x09, 0x22, 0x23, 0x30, 0x34, 0x35, 0x37, 0x38, 0xa1,
-        0xa9, 0xaa, 0xae, 0xb2, 0xb4, 0xb5, 0xc7,
-    ];
+    const BYTES: [u8; 9] = [0x00, 0x01, 0x07, 0x22, 0x23, 0x30, 0x38, 0xae, 0xc7];
     let mut set = [0; 8];
     let mut index = 0;
     while index < BYTES.len() {
@@ -27,7 +24,8 @@ const fn second() -> [u32; 8] {
     set
 }
 
-/// The first refused instruction whose opcode begins with 0F, at whatever byte of `code` that is.
+/// The first instruction in `code`, at whatever byte it begins, that could undo isolation at once.
+/// Code has such bytes by accident about five times in a MiB.
 ///
 /// An instruction is found that has its opcode and its ModRM byte in `code`. Where what lies
 /// behind `code` can be executed too, give at least [`super::BEHIND`] bytes of that with it.
@@ -99,17 +97,12 @@ fn classify(code: &[u8], at: usize, op: u8, granted: Classes) -> Option<Found> {
 
 /// The class of the instruction whose byte 0F is at `at`, and the prefix without which it is none.
 fn class(code: &[u8], at: usize, op: u8) -> Option<(Class, Option<u8>)> {
-    let class = match op {
-        0x05 | 0x34 => Class::SystemCall,
-        0x06 => Class::ControlRegister,
-        0x07 | 0x35 | 0xaa => Class::Return,
-        0x08 | 0x09 => Class::Cache,
-        0x30 => Class::Msr,
-        0x37 => Class::Virtualization,
-        0xa1 | 0xa9 => Class::SegmentBase,
-        _ => return with_operand(*code.get(at + 2)?, code.get(at + 3), op),
-    };
-    Some((class, None))
+    match op {
+        // SYSRET.
+        0x07 => Some((Class::Return, None)),
+        0x30 => Some((Class::Msr, None)),
+        _ => with_operand(*code.get(at + 2)?, code.get(at + 3), op),
+    }
 }
 
 /// The same for opcodes that a ModRM byte, or a third byte, is part of.
@@ -126,7 +119,6 @@ fn with_operand(next: u8, behind: Option<&u8>, op: u8) -> Option<(Class, Option<
         }
         (0x01, _) if !memory => system(next)?,
         (0x01, 2 | 3) => Class::DescriptorTable,
-        (0x01, 6) => Class::ControlRegister,
         (0x01, 7) => Class::Tlb,
         // CR0, CR2, CR3, CR4 and, with a REX prefix, CR8: the others do not exist.
         (0x22, 0 | 2..=4) => Class::ControlRegister,
@@ -136,7 +128,6 @@ fn with_operand(next: u8, behind: Option<&u8>, op: u8) -> Option<(Class, Option<
             prefix = Some(0xf3);
             Class::SegmentBase
         }
-        (0xb2 | 0xb4 | 0xb5, _) if memory => Class::SegmentBase,
         (0xc7, 3) if memory => Class::Xrstor,
         // VMPTRLD, VMCLEAR, VMXON; VMPTRST.
         (0xc7, 6 | 7) if memory => Class::Virtualization,
@@ -160,9 +151,8 @@ fn system(modrm: u8) -> Option<Class> {
         0xc0 | 0xc5 | 0xcf | 0xd7 => Class::Enclave,
         0xc1..=0xc4 | 0xd4 | 0xd8..=0xde => Class::Virtualization,
         0xc6 => Class::Msr,
-        0xc8 | 0xc9 | 0xfa | 0xfb => Class::Halt,
         0xca | 0xcb => Class::AccessFlag,
-        0xd1 | 0xf0..=0xf7 => Class::ControlRegister,
+        0xd1 => Class::ControlRegister,
         0xdf | 0xfe | 0xff => Class::Tlb,
         0xef => Class::Wrpkru,
         0xf8 => Class::SegmentBase,

@@ -1,13 +1,13 @@
-//! Instructions that are looked for where instructions begin: those whose opcode is one byte, which
-//! any constant or displacement may have.
+//! Instructions that are looked for where instructions begin: those whose opcodes constants,
+//! displacements and neighbours often happen to have.
 
 use super::class::Classes;
 use super::length::{Step, WINDOW, decode};
 use super::table::{BYTES, FORM, MODRM, ONE, OTHER, SIB};
 use super::{Found, window};
 
-/// The first refused instruction whose opcode is one byte, among those that begin where the one
-/// before ends, from the first byte of `code` on. What is no instruction counts as one byte.
+/// The first refused instruction that only counts where an instruction begins, which is where the
+/// one before ends, from the first byte of `code` on. What is no instruction counts as one byte.
 #[must_use]
 pub fn in_order(code: &[u8], granted: Classes) -> Option<Found> {
     let (at, found) = walk(code, granted);

@@ -1,6 +1,6 @@
 //! What the disassembler `iced-x86` says of code, in the scanner's terms.
 
-use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, Register};
+use iced_x86::{Decoder, DecoderOptions, EncodingKind, Instruction, Mnemonic};
 use uio_mpk::scan::Class;
 
 /// The instruction at the start of these bytes, if it is one that fits in them.
@@ -28,24 +28,40 @@ pub fn class(instruction: &Instruction) -> Option<(Class, Search)> {
         M::Wrpkru => anywhere(Class::Wrpkru),
         M::Xrstor | M::Xrstor64 | M::Xrstors | M::Xrstors64 => anywhere(Class::Xrstor),
         M::Wrmsr | M::Wrmsrns | M::Wrmsrlist | M::Rdmsrlist => anywhere(Class::Msr),
-        M::Lmsw | M::Clts | M::Xsetbv => anywhere(Class::ControlRegister),
+        M::Xsetbv => anywhere(Class::ControlRegister),
+        M::Lmsw | M::Clts => in_order(Class::ControlRegister),
         M::Mov => mov(instruction),
         M::Lgdt | M::Lidt | M::Lldt | M::Ltr => anywhere(Class::DescriptorTable),
         M::Clac | M::Stac => anywhere(Class::AccessFlag),
-        M::Monitor | M::Mwait | M::Monitorx | M::Mwaitx => anywhere(Class::Halt),
-        M::Wrfsbase | M::Wrgsbase | M::Swapgs | M::Lkgs | M::Lfs | M::Lgs | M::Lss => {
-            anywhere(Class::SegmentBase)
-        }
-        M::Pop if instruction.op0_register().is_segment_register() => anywhere(Class::SegmentBase),
-        M::Sysret | M::Sysretq | M::Sysexit | M::Sysexitq | M::Rsm => anywhere(Class::Return),
-        M::Syscall | M::Sysenter => anywhere(Class::SystemCall),
+        M::Monitor | M::Mwait | M::Monitorx | M::Mwaitx | M::Mcommit => in_order(Class::Halt),
+        M::Wrfsbase | M::Wrgsbase | M::Swapgs | M::Lkgs => anywhere(Class::SegmentBase),
+        M::Lfs | M::Lgs | M::Lss => in_order(Class::SegmentBase),
+        M::Pop if instruction.op0_register().is_segment_register() => in_order(Class::SegmentBase),
+        M::Sysret | M::Sysretq => anywhere(Class::Return),
+        M::Sysexit | M::Sysexitq | M::Rsm => in_order(Class::Return),
+        M::Syscall | M::Sysenter => in_order(Class::SystemCall),
         M::Invlpg | M::Invpcid | M::Invlpga | M::Invlpgb | M::Tlbsync => anywhere(Class::Tlb),
-        M::Invd | M::Wbinvd => anywhere(Class::Cache),
-        M::Vmcall | M::Vmlaunch | M::Vmresume | M::Vmxoff | M::Vmxon | M::Vmptrld | M::Vmptrst
-        | M::Vmclear | M::Vmfunc | M::Invept | M::Invvpid | M::Vmrun | M::Vmmcall | M::Vmgexit
-        | M::Vmload | M::Vmsave | M::Stgi | M::Clgi | M::Skinit | M::Getsec | M::Getsecq => {
-            anywhere(Class::Virtualization)
-        }
+        M::Invd | M::Wbinvd | M::Wbnoinvd => in_order(Class::Cache),
+        M::Vmcall
+        | M::Vmlaunch
+        | M::Vmresume
+        | M::Vmxoff
+        | M::Vmxon
+        | M::Vmptrld
+        | M::Vmptrst
+        | M::Vmclear
+        | M::Vmfunc
+        | M::Invept
+        | M::Invvpid
+        | M::Vmrun
+        | M::Vmmcall
+        | M::Vmgexit
+        | M::Vmload
+        | M::Vmsave
+        | M::Stgi
+        | M::Clgi
+        | M::Skinit => anywhere(Class::Virtualization),
+        M::Getsec | M::Getsecq => in_order(Class::Virtualization),
         M::Encls | M::Enclu | M::Enclv | M::Pconfig => anywhere(Class::Enclave),
         M::Cli | M::Sti | M::Popf | M::Popfq => in_order(Class::InterruptFlag),
         M::In | M::Out | M::Insb | M::Insw | M::Insd | M::Outsb | M::Outsw | M::Outsd
@@ -76,15 +92,6 @@ fn mov(instruction: &Instruction) -> Option<(Class, Search)> {
     }
 }
 
-/// Whether the length of an instruction depends on who made the processor, or on what the
-/// disassembler takes for one.
-#[allow(dead_code)]
-pub fn length_is_open(instruction: &Instruction) -> bool {
-    let _ = (Code::INVALID, Register::None);
-    let _ = instruction;
-    false
-}
-
 /// Whether an instruction has an encoding of VEX or later.
 trait Encoded {
     fn is_vex_or_wider(&self) -> bool;
@@ -92,6 +99,6 @@ trait Encoded {
 
 impl Encoded for Instruction {
     fn is_vex_or_wider(&self) -> bool {
-        self.code().encoding() != iced_x86::EncodingKind::Legacy
+        self.code().encoding() != EncodingKind::Legacy
     }
 }

@@ -1,44 +1,104 @@
-//! Random bytes, and random bytes that look like code.
+//! The contract on random bytes, and on random bytes that look like code.
 
-use uio_mpk::scan::length;
+use crate::contract;
 
-use crate::oracle;
-
-/// xorshift64*.
-pub struct Random(pub u64);
+/// Pseudo-random numbers (xorshift64*).
+struct Random(u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
     }
-    pub fn byte(&mut self) -> u8 {
-        (self.next() >> 32) as u8
+
+    fn of<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.next() as usize % from.len()]
+    }
+}
+
+/// Prefixes, and the bytes that the refused opcodes are made of.
+const PREFIXES: [u8; 20] = [
+    0x66, 0x66, 0x67, 0xf2, 0xf2, 0xf3, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65, 0x40, 0x41,
+    0x44, 0x48, 0x49, 0x4f,
+];
+const SECOND: [u8; 30] = [
+    0x00, 0x01, 0x01, 0x01, 0x05, 0x06, 0x07, 0x08, 0x09, 0x20, 0x22, 0x23, 0x30, 0x32, 0x34, 0x35,
+    0x37, 0x38, 0x3a, 0x78, 0xa1, 0xa9, 0xaa, 0xae, 0xb2, 0xb4, 0xb5, 0xc7, 0xb9, 0xff,
+];
+const VECTOR: [u8; 4] = [0x62, 0xc4, 0xc5, 0x8f];
+
+/// Bytes among which refused instructions are frequent.
+fn like_code(random: &mut Random) -> Vec<u8> {
+    let mut code = Vec::new();
+    while code.len() < 64 {
+        for _ in 0..random.next() % 4 {
+            let prefix = random.of(&PREFIXES);
+            code.push(prefix);
+        }
+        match random.next() % 8 {
+            0..=3 => {
+                code.push(0x0f);
+                let second = random.of(&SECOND);
+                code.push(second);
+                if second == 0x38 {
+                    code.push(random.of(&[0x80, 0x81, 0x82, 0xf8, 0xf6]));
+                }
+            }
+            4 => code.push(random.of(&VECTOR)),
+            _ => code.push(random.next() as u8),
+        }
+        for _ in 0..random.next() % 6 {
+            code.push(random.next() as u8);
+        }
+    }
+    code
+}
+
+#[test]
+fn like_instructions() {
+    let mut random = Random(0x7569_6f31);
+    for _ in 0..100_000 {
+        contract::check(&like_code(&mut random));
     }
 }
 
 #[test]
-fn lengths() {
-    let mut random = Random(42);
-    let mut bad = std::collections::BTreeMap::new();
-    for _ in 0..10_000_000u32 {
-        let mut window: [u8; 16] = std::array::from_fn(|_| random.byte());
-        let r = random.next();
-        let mut i = 0;
-        if r & 3 == 0 { window[i] = [0x66, 0xf2, 0xf3, 0x67][(r >> 8) as usize & 3]; i += 1; }
-        if r & 4 == 0 { window[i] = 0x40 | (r >> 16) as u8 & 15; i += 1; }
-        match r >> 20 & 7 { 0 | 1 => window[i] = 0x0f, 2 => window[i] = 0xc4, 3 => window[i] = 0xc5, 4 => window[i] = 0x62, _ => {} }
-        let Some(instruction) = oracle::decode(&window) else { continue };
-        let step = length::decode(&window);
-        let class = oracle::class(&instruction).filter(|c| c.1 == oracle::Search::InOrder).map(|c| c.0);
-        if usize::from(step.len) != instruction.len() || step.class != class {
-            bad.entry(format!("{:?}", instruction.code())).or_insert((window, step, instruction.len(), class));
+fn any_bytes() {
+    let mut random = Random(0x7569_6f32);
+    let mut code = vec![0; 4096];
+    for _ in 0..300 {
+        code.fill_with(|| random.next() as u8);
+        contract::check(&code);
+    }
+}
+
+/// Every pair and triple that an opcode with 0F can begin with, with every prefix that counts.
+#[test]
+fn every_opcode() {
+    for prefix in [
+        &[][..],
+        &[0x66],
+        &[0xf2],
+        &[0xf3],
+        &[0x48],
+        &[0xf3, 0x48],
+        &[0x66, 0xf3],
+    ] {
+        for second in 0..=255u8 {
+            for third in 0..=255u8 {
+                let mut code = prefix.to_vec();
+                code.extend([0x0f, second, third, 0x04, 0x25, 1, 2, 3, 4, 5]);
+                contract::check(&code);
+            }
+        }
+        for op in 0..=255u8 {
+            for modrm in 0..=255u8 {
+                let mut code = prefix.to_vec();
+                code.extend([op, modrm, 0x25, 1, 2, 3, 4, 5, 6, 7, 8]);
+                contract::check(&code);
+            }
         }
     }
-    for (k, (w, s, l, c)) in &bad {
-        println!("{k}: {w:02x?} {s:?} {l} {c:?}");
-    }
-    assert!(bad.is_empty());
 }
