@@ -6,8 +6,17 @@ mod bounded;
 mod builder;
 #[path = "linker/compile.rs"]
 mod compile;
+#[cfg(target_arch = "x86_64")]
+#[path = "linker/corpus.rs"]
+mod corpus;
+#[cfg(target_arch = "x86_64")]
+#[path = "../fuzz/src/generate.rs"]
+mod generate;
 #[path = "linker/hostile.rs"]
 mod hostile;
+#[cfg(target_arch = "x86_64")]
+#[path = "../fuzz/src/properties.rs"]
+mod properties;
 #[path = "linker/rules.rs"]
 mod rules;
 #[path = "linker/surroundings.rs"]
@@ -20,5 +29,11 @@ mod against_ld;
 #[path = "linker/executed.rs"]
 mod executed;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[path = "linker/ld.rs"]
+mod ld;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[path = "linker/mapped.rs"]
 mod mapped;
+#[cfg(target_arch = "x86_64")]
+#[path = "../fuzz/src/mirror.rs"]
+mod mirror;

@@ -1,95 +1,190 @@
-//! The same bytes as `ld` gives, for sections that need no table of the linker's own.
+//! The same bytes as `ld` gives, over a corpus: C in 24 combinations of compiler, level and model and
+//! more, several objects in one, Rust with and without the core library.
 
-use std::process::Command;
+use std::collections::BTreeSet;
 
-use super::compile::{Room, runs};
-use super::surroundings::{World, heap};
+use super::compile::{Room, compilers, runs, rustcs};
+use super::ld::compare;
 
-const EVERYTHING: &str = include_str!("everything.c");
+const SOURCES: [(&str, &str); 4] = [
+    ("everything.c", include_str!("everything.c")),
+    ("relocations.c", include_str!("relocations.c")),
+    ("symbols.c", include_str!("symbols.c")),
+    ("tables.c", include_str!("tables.c")),
+];
 
-/// Places the groups as our linker does; the sections keep the order that they have in the file.
-const SCRIPT: &str = "SECTIONS {
-    . = 0x40000000;
-    .text : { *(.text .text.*) } = 0
-    . = ALIGN(4096);
-    .rodata : { *(.rodata .rodata.* .note.gnu.property) }
-    . = ALIGN(4096);
-    .data : { *(.data .data.* .init_array .init_array.* .fini_array .fini_array.*) *(.bss .bss.*) *(COMMON) }
-    /DISCARD/ : { *(.comment .note.GNU-stack .eh_frame) }
-}";
+const LEVELS: [&str; 4] = ["-O0", "-O1", "-O2", "-O3"];
 
-/// Bytes of an output section of an executable, by `objcopy`.
-fn section(room: &Room, executable: &str, name: &str) -> Vec<u8> {
-    let out = room.0.join("section");
-    let status = Command::new("objcopy")
-        .args(["-O", "binary", "-j", name])
-        .arg(room.0.join(executable))
-        .arg(&out)
-        .status()
-        .unwrap();
-    assert!(status.success());
-    std::fs::read(&out).unwrap()
+/// With the levels and two compilers, 24 combinations.
+const MODELS: [&[&str]; 3] = [&["-fPIC"], &["-fno-pic"], &["-fno-pic", "-mcmodel=large"]];
+
+/// Further ones, each at one level.
+const FURTHER: [&[&str]; 8] = [
+    &[
+        "-O2",
+        "-fPIE",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-g",
+    ],
+    &["-O0", "-fno-pic", "-fcommon", "-g"],
+    &["-Os", "-fPIC", "-fcommon", "-fno-jump-tables", "-fno-plt"],
+    &["-O2", "-fPIC", "-mcmodel=large"],
+    &["-O0", "-fPIC", "-mcmodel=large", "-fcommon"],
+    &[
+        "-O2",
+        "-fno-pic",
+        "-mcmodel=medium",
+        "-mlarge-data-threshold=64",
+    ],
+    &[
+        "-O3",
+        "-fPIE",
+        "-fasynchronous-unwind-tables",
+        "-fcf-protection=full",
+    ],
+    &["-O1", "-fno-pic", "-mcmodel=kernel", "-ffunction-sections"],
+];
+
+fn ready() -> bool {
+    let ready = runs("ld");
+    if !ready {
+        println!("skipped: ld is not installed");
+    }
+    ready
+}
+
+/// The relocations of x86-64 that are applied: each is in one of the sources.
+const APPLIED: [u32; 24] = [
+    0, 1, 2, 3, 4, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 41, 42,
+];
+
+fn all(compiler: &str, flags: &[&str], seen: &mut BTreeSet<u32>) {
+    let room = Room::new();
+    for (name, source) in SOURCES {
+        let flags = [&["-w", "-DSYMBOLS_MAIN=\"main\""], flags].concat();
+        let object = room.object(compiler, source, &flags);
+        seen.extend(compare(
+            &room,
+            &object,
+            &format!("{compiler} {name} {flags:?}"),
+        ));
+    }
 }
 
 #[test]
-fn bytes_are_those_of_ld() {
-    for tool in ["gcc", "ld", "objcopy"] {
-        if !runs(tool) {
-            println!("skipped: {tool} is not installed");
-            return;
-        }
+fn bytes_of_24_combinations_are_those_of_ld() {
+    if !ready() {
+        return;
     }
-    let models: [&[&str]; 4] = [
-        &["-fPIE"],
-        &["-fno-pic"],
-        &["-fno-pic", "-mcmodel=large"],
-        &["-fPIE", "-ffunction-sections", "-fdata-sections"],
-    ];
-    for level in ["-O0", "-O1", "-O2", "-O3", "-Os"] {
-        for model in models {
-            let room = Room::new();
-            // A weak reference goes through the GOT, whose place is each linker's own affair.
-            let source = EVERYTHING.replace("!missing && !&missing_value", "1");
-            // `ld` merges equal strings, ours does not.
-            let flags = [&[level, "-fno-merge-constants"], model].concat();
-            let object = room.compile("gcc", &source, &flags);
-            std::fs::write(room.0.join("script"), SCRIPT).unwrap();
-            let output = Command::new("ld")
-                .args(["--no-relax", "-e", "main", "-o"])
-                .arg(room.0.join("executable"))
-                .args([
-                    "--defsym=outside_value=0x40100000",
-                    "--defsym=outside_add=0x40200000",
-                ])
-                .args([
-                    "--defsym=memcpy=0x40300000",
-                    "--defsym=memset=0x40300100",
-                    "-T",
-                ])
-                .arg(room.0.join("script"))
-                .arg(&object)
-                .output()
-                .unwrap();
-            let words = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{words}");
-
-            let bytes = std::fs::read(&object).unwrap();
-            let mut world = World::new(&heap)
-                .with("outside_value", 0x4010_0000)
-                .with("outside_add", 0x4020_0000)
-                .with("memcpy", 0x4030_0000)
-                .with("memset", 0x4030_0100);
-            let mut ours = world.link(&bytes).unwrap();
-            let data_at = ours.data;
-            let text_end = ours.text.end;
-            let image = ours.region.bytes_mut();
-            for (name, at) in [(".text", 0), (".rodata", text_end), (".data", data_at)] {
-                let theirs = section(&room, "executable", name);
-                assert!(!theirs.is_empty(), "{flags:?} {name}");
-                let ours = &image[at..at + theirs.len()];
-                let differ = ours.iter().zip(&theirs).position(|(a, b)| a != b);
-                assert_eq!(differ, None, "{flags:?}: first byte of {name} that differs");
+    for compiler in compilers() {
+        let mut seen = BTreeSet::new();
+        for level in LEVELS {
+            for model in MODELS {
+                all(compiler, &[&[level], model].concat(), &mut seen);
             }
         }
+        let missing: Vec<_> = APPLIED.iter().filter(|kind| !seen.contains(kind)).collect();
+        assert!(missing.is_empty(), "{compiler}: none of types {missing:?}");
+    }
+}
+
+#[test]
+fn bytes_of_further_combinations_are_those_of_ld() {
+    if !ready() {
+        return;
+    }
+    let mut seen = BTreeSet::new();
+    for compiler in compilers() {
+        for flags in FURTHER {
+            // Not every compiler knows every flag.
+            let known = |flag: &&&str| compiler == "gcc" || !flag.starts_with("-mlarge");
+            let flags: Vec<&str> = flags.iter().filter(known).copied().collect();
+            all(compiler, &flags, &mut seen);
+        }
+    }
+    assert!(
+        seen.contains(&41) && seen.contains(&42),
+        "compilers use GOTPCRELX"
+    );
+}
+
+#[test]
+fn bytes_of_several_objects_in_one_are_those_of_ld() {
+    if !ready() {
+        return;
+    }
+    let room = Room::new();
+    let mut objects = Vec::new();
+    for (number, (name, source)) in SOURCES.iter().enumerate() {
+        for compiler in compilers() {
+            // One `main`, and everything else once.
+            if (number % 2 == 0) != (compiler == "gcc") {
+                continue;
+            }
+            let main = format!("-Dmain=main_of_{number}");
+            let model = MODELS[number % 2];
+            let mut flags = vec![
+                "-O2",
+                "-w",
+                "-ffunction-sections",
+                "-DSYMBOLS_MAIN=\"main\"",
+            ];
+            flags.extend(model);
+            flags.push(&main);
+            let object = room.compile(compiler, source, &flags);
+            let kept = room.0.join(format!("{name}.o"));
+            std::fs::rename(object, &kept).unwrap();
+            objects.push(kept);
+        }
+    }
+    if objects.len() < SOURCES.len() {
+        println!("skipped: both compilers are needed");
+        return;
+    }
+    for options in [
+        &[][..],
+        &["--unique"],
+        &["-d"],
+        &["--gc-sections", "-u", "main"],
+    ] {
+        let object = room.together(&objects, options);
+        compare(&room, &object, &format!("ld -r {options:?}"));
+    }
+}
+
+#[test]
+fn bytes_of_rust_are_those_of_ld() {
+    if !ready() {
+        return;
+    }
+    let room = Room::new();
+    for rustc in rustcs() {
+        for level in ["0", "1", "2", "3"] {
+            for model in ["pic", "static"] {
+                let object = room.rust(&rustc, level, &[&format!("-Crelocation-model={model}")]);
+                let object = std::fs::read(object).unwrap();
+                compare(&room, &object, &format!("{rustc} {level} {model}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_of_rust_with_the_core_library_are_those_of_ld() {
+    if !ready() {
+        return;
+    }
+    let room = Room::new();
+    for rustc in rustcs() {
+        let Some(core) = room.core_of(&rustc) else {
+            println!("skipped: {rustc} has no core library");
+            continue;
+        };
+        let objects = [room.rust(&rustc, "0", &["-Crelocation-model=pic"]), core];
+        let options = ["--strip-debug", "--gc-sections", "-u", "main"];
+        let object = room.together(&objects, &options);
+        let relocations = compare(&room, &object, &format!("{rustc} with core"));
+        assert!(relocations.len() > 100, "the core library is in it");
     }
 }

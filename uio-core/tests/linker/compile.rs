@@ -26,6 +26,20 @@ pub fn compilers() -> Vec<&'static str> {
     found
 }
 
+/// The Rust compilers that are there: the one of this build, and a distribution's.
+pub fn rustcs() -> Vec<String> {
+    let own = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let mut found = vec![own, "/usr/bin/rustc".into()];
+    found.retain(|rustc| {
+        let there = runs(rustc);
+        if !there {
+            println!("skipped: {rustc} is not installed");
+        }
+        there
+    });
+    found
+}
+
 /// Whether a program is there.
 pub fn runs(program: &str) -> bool {
     Command::new(program)
@@ -63,6 +77,61 @@ impl Room {
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{compiler} {flags:?}: {words}");
         o
+    }
+
+    /// Compiles the Rust source, without std, to one object.
+    pub fn rust(&self, rustc: &str, level: &str, flags: &[&str]) -> PathBuf {
+        let source = self.0.join("rust.rs");
+        let o = self.0.join("rust.o");
+        std::fs::write(&source, include_str!("rust.rs")).unwrap();
+        let output = Command::new(rustc)
+            .args(["--edition=2024", "--crate-type=lib", "--emit=obj"])
+            .args(["-Cpanic=abort", "-Ccodegen-units=1", "-Cno-redzone=yes"])
+            .args(["-Cforce-unwind-tables=no", "-Coverflow-checks=off"])
+            .arg(format!("-Copt-level={level}"))
+            .args(flags)
+            .arg(&source)
+            .arg("-o")
+            .arg(&o)
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{rustc} {level} {flags:?}: {words}"
+        );
+        o
+    }
+
+    /// Links objects into one, as `ld -r` does.
+    pub fn together(&self, objects: &[PathBuf], options: &[&str]) -> Vec<u8> {
+        let both = self.0.join("together.o");
+        let output = Command::new("ld")
+            .arg("-r")
+            .args(options)
+            .arg("-o")
+            .arg(&both)
+            .args(objects)
+            .output()
+            .unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "ld -r {options:?}: {words}");
+        std::fs::read(&both).unwrap()
+    }
+
+    /// The core library of a Rust compiler.
+    pub fn core_of(&self, rustc: &str) -> Option<PathBuf> {
+        let output = Command::new(rustc)
+            .args(["--print", "target-libdir"])
+            .output()
+            .ok()?;
+        let dir = String::from_utf8(output.stdout).ok()?;
+        let is_core = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("libcore-") && name.ends_with(".rlib")
+        };
+        let mut files = std::fs::read_dir(dir.trim()).ok()?.flatten();
+        files.find_map(|file| Some(file.path()).filter(is_core))
     }
 
     /// The bytes of [`Self::compile`].

@@ -1,6 +1,6 @@
 //! Objects of real compilers, linked into memory of this process and run.
 
-use super::compile::{Room, compilers, runs};
+use super::compile::{Room, compilers, runs, rustcs};
 use super::mapped::{Variable, high, low, run};
 use super::surroundings::{Allocate, World};
 
@@ -11,6 +11,18 @@ extern "C" fn outside_add(a: i32, b: i32) -> i32 {
     a + b
 }
 
+/// What the core library refers to, and programs here do not come to.
+const NEVER_CALLED: [&str; 4] = [
+    "rust_eh_personality",
+    "__truncsfhf2",
+    "__extendhfsf2",
+    "__udivti3",
+];
+
+extern "C" fn never() {
+    std::process::abort();
+}
+
 /// Links and runs an object twice, the second time with its data as they were. `main` must return
 /// 0 both times.
 fn check(object: &[u8], allocate: Allocate<'_>, what: &str) {
@@ -18,8 +30,11 @@ fn check(object: &[u8], allocate: Allocate<'_>, what: &str) {
     let mut world = World::new(allocate)
         .with("outside_value", value.address())
         .with("outside_add", outside_add as *const () as u64);
-    for name in ["memcpy", "memset"] {
+    for name in ["memcpy", "memset", "memcmp", "bcmp"] {
         world = world.with(name, intrinsic(name));
+    }
+    for name in NEVER_CALLED {
+        world = world.with(name, never as *const () as u64);
     }
     let mut program = match world.link(object) {
         Ok(program) => program,
@@ -53,9 +68,13 @@ fn intrinsic(name: &str) -> u64 {
     unsafe extern "C" {
         fn memcpy();
         fn memset();
+        fn memcmp();
+        fn bcmp();
     }
     match name {
         "memcpy" => memcpy as *const () as u64,
+        "memcmp" => memcmp as *const () as u64,
+        "bcmp" => bcmp as *const () as u64,
         _ => memset as *const () as u64,
     }
 }
@@ -146,20 +165,8 @@ fn several_objects_linked_to_one_run() {
             std::fs::rename(first, &kept).unwrap();
             let caller = "int other_main(int, char **); int main(int c, char **v) { return other_main(c, v); }";
             let second = room.compile(compiler, caller, &flags[2..]);
-            let both = room.0.join("both.o");
-            let status = std::process::Command::new("ld")
-                .arg("-r")
-                .arg("-o")
-                .arg(&both)
-                .args([&second, &kept])
-                .status()
-                .unwrap();
-            assert!(status.success());
-            check(
-                &std::fs::read(&both).unwrap(),
-                &low,
-                &format!("{compiler} {model:?}, ld -r"),
-            );
+            let both = room.together(&[second, kept], &[]);
+            check(&both, &low, &format!("{compiler} {model:?}, ld -r"));
         }
     }
 }
@@ -184,32 +191,66 @@ fn every_relocation_of_the_psabi_is_right() {
 
 #[test]
 fn rust_objects_run() {
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
-    if !runs(&rustc) {
-        println!("skipped: rustc is not installed");
+    let room = Room::new();
+    for rustc in rustcs() {
+        for level in ["1", "2", "3", "s"] {
+            for model in ["pic", "pie", "static"] {
+                let object = room.rust(&rustc, level, &[&format!("-Crelocation-model={model}")]);
+                let object = std::fs::read(object).unwrap();
+                check(&object, &low, &format!("{rustc} {level} {model}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn rust_with_the_core_library_runs() {
+    if !runs("ld") {
+        println!("skipped: ld is not installed");
         return;
     }
     let room = Room::new();
-    let source = room.0.join("rust.rs");
-    std::fs::write(&source, include_str!("rust.rs")).unwrap();
-    let out = room.0.join("rust.o");
-    for level in ["1", "2", "3", "s"] {
-        for model in ["pic", "pie", "static"] {
-            let output = std::process::Command::new(&rustc)
-                .args(["--edition=2024", "--crate-type=lib", "--emit=obj"])
-                .args(["-Cpanic=abort", "-Ccodegen-units=1", "-Cno-redzone=yes"])
-                .args(["-Cforce-unwind-tables=no", "-Coverflow-checks=off"])
-                .arg(format!("-Copt-level={level}"))
-                .arg(format!("-Crelocation-model={model}"))
-                .arg(&source)
-                .arg("-o")
-                .arg(&out)
-                .output()
-                .unwrap();
-            let words = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{words}");
-            let object = std::fs::read(&out).unwrap();
-            check(&object, &low, &format!("rustc {level} {model}"));
+    for rustc in rustcs() {
+        let Some(core) = room.core_of(&rustc) else {
+            println!("skipped: {rustc} has no core library");
+            continue;
+        };
+        let object = room.rust(&rustc, "0", &["-Crelocation-model=pic"]);
+        let options = ["--strip-debug", "--gc-sections", "-u", "main"];
+        let object = room.together(&[object, core], &options);
+        check(&object, &low, &format!("{rustc} with core, low"));
+        check(&object, &high, &format!("{rustc} with core, high"));
+    }
+}
+
+/// What the linker says of an object that it refuses.
+fn refused(object: &[u8]) -> String {
+    match World::new(&low).link(object) {
+        Ok(_) => "linked".into(),
+        Err(refusal) => format!("{refusal:?}"),
+    }
+}
+
+#[test]
+fn thread_local_and_indirect_symbols_of_compilers_are_refused() {
+    let local = "static _Thread_local int own = 3; int main(void) { return own++; }";
+    let outside = "extern _Thread_local int own; int main(void) { return own; }";
+    let indirect = "static int real(void) { return 0; }\n\
+        static int (*choose(void))(void) { return real; }\n\
+        int chosen(void) __attribute__((ifunc(\"choose\"))); int main(void) { return chosen(); }";
+    for compiler in compilers() {
+        let room = Room::new();
+        for flags in [&["-O0", "-fPIC"], &["-O2", "-fno-pic"]] {
+            let refused = |source| refused(&room.object(compiler, source, flags));
+            let said = refused(local);
+            assert!(said.contains("ThreadLocal"), "{compiler}: {said}");
+            for (source, kind) in [(outside, "kind: 6"), (indirect, "kind: 10")] {
+                let said = refused(source);
+                assert!(
+                    said.contains("SymbolKind") && said.contains(kind),
+                    "{compiler}: {said}"
+                );
+            }
         }
     }
 }

@@ -34,6 +34,8 @@ __asm__(
     "r_pltoff64: .reloc ., R_X86_64_PLTOFF64, target\n .quad 0\n"
     "r_gotpcrel64: .reloc ., R_X86_64_GOTPCREL64, target\n .quad 0\n"
     "r_size64: .reloc ., R_X86_64_SIZE64, target + 2\n .quad 0\n"
+    "r_gotplt64: .reloc ., R_X86_64_GOTPLT64, target\n .quad 0\n"
+    "r_pc64_named: .reloc ., R_X86_64_PC64, target + 6\n .quad 0\n"
     "r_none: .reloc ., R_X86_64_NONE, target\n .quad 0x1122334455667788\n"
     "r_got: .quad _GLOBAL_OFFSET_TABLE_\n"
     ".globl target\n .type target, @object\n .size target, 24\n"
@@ -41,7 +43,7 @@ __asm__(
     ".text\n");
 
 #define TABLE __attribute__((visibility("hidden")))
-extern TABLE u64 r_64, r_pc64, r_gotoff64, r_got64, r_gotpc64, r_pltoff64, r_gotpcrel64, r_size64, r_none, r_got;
+extern TABLE u64 r_64, r_pc64, r_pc64_named, r_gotplt64, r_gotoff64, r_got64, r_gotpc64, r_pltoff64, r_gotpcrel64, r_size64, r_none, r_got;
 extern TABLE int r_pc32, r_plt32, r_gotpc32, r_gotpcrel, r_gotpcrelx, r_rex_gotpcrelx, r_32s;
 extern TABLE u32 r_32, r_got32, r_size32;
 extern TABLE u16 r_16;
@@ -74,6 +76,8 @@ int main(void)
     CHECK((u64)&r_gotpc64 + r_gotpc64 == got);
     CHECK(r_pltoff64 + got == t);
     CHECK(*(u64 *)((u64)&r_gotpcrel64 + r_gotpcrel64) == t);
+    CHECK(*(u64 *)(got + r_gotplt64) == t);
+    CHECK(r_pc64_named + (u64)&r_pc64_named == t + 6);
     CHECK(r_size64 == 26);
     /* One assembler takes the name for an address, the other for a distance. */
     CHECK(r_got == got || (u64)&r_got + r_got == got);

@@ -7,7 +7,7 @@ use uio_core::isolation::Region;
 use uio_core::program::link::{Linked, Refusal, Stop, Surroundings, link};
 
 /// The largest program in these tests.
-pub const MAX: usize = 1 << 20;
+pub const MAX: usize = 4 << 20;
 
 /// Makes a region of so many bytes.
 pub type Allocate<'a> = &'a dyn Fn(usize) -> Option<Box<dyn Region>>;

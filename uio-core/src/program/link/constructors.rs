@@ -69,7 +69,7 @@ fn arrays(image: &Image<'_, '_, '_>, destructors: bool) -> Result<Vec<Array>, Re
             SectionRule::EntrySize
         };
         // So each array has a function at least, and the arrays are as bounded as these.
-        if functions > MOST || size % 8 != 0 {
+        if functions > MOST || !size.is_multiple_of(8) {
             return Err(report.section(index, rule));
         }
         let order = if numbered {
