@@ -13,7 +13,7 @@
 //! | [`archive`], [`rename`] | hide the kernel's own symbols from the application's linker |
 //! | [`app`], [`image`] | compile, identify and strip an application |
 //! | [`symbols`] | write and read the symbol index that goes with an image |
-//! | [`cc`] | compile a program that a guest can load |
+//! | [`cc`], [`sdk`] | compile a program that a guest can load |
 #![forbid(unsafe_code)]
 
 pub mod app;
@@ -27,6 +27,7 @@ pub mod linker;
 pub mod messages;
 pub mod patch;
 pub mod rename;
+pub mod sdk;
 pub mod series;
 pub mod source;
 #[cfg(feature = "symbols")]

@@ -32,6 +32,18 @@ pub fn find_in(toolchain: &Toolchain, places: &Places, path: &[PathBuf]) -> Resu
         .ok_or(Error::NoLinker)
 }
 
+/// Finds `rust-lld` in any rustup toolchain, or else the distribution's `ld.lld`, where no toolchain is at hand.
+///
+/// # Errors
+/// [`Error::NoLinker`] when there is none.
+pub fn find_any() -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let toolchains = Places::of_environment().rustup_toolchains();
+    let found = toolchains.iter().find_map(|root| rust_lld(root));
+    found.or_else(|| ld_lld(&dirs)).ok_or(Error::NoLinker)
+}
+
 /// `lib/rustlib/<host>/bin/rust-lld` below a toolchain.
 fn rust_lld(root: &Path) -> Option<PathBuf> {
     let hosts = std::fs::read_dir(root.join("lib/rustlib")).ok()?;

@@ -21,3 +21,5 @@ mod interface;
 mod native;
 #[path = "programs/runs.rs"]
 mod runs;
+#[path = "programs/rust.rs"]
+mod rust;

@@ -278,15 +278,12 @@ macro_rules! uio_call {
         if false {
             let _ = $first $(:: $rest)* ($($crate::__in_place_of!($argument)),*);
         }
+        let function: unsafe extern "C" fn($($crate::__type_of!($argument)),*) -> _ =
+            $first $(:: $rest)*;
         let arguments = ($($argument,)*);
         #[allow(unsafe_code, unused_unsafe)]
         // SAFETY: whoever declared the function promised what it is; its conditions are the caller's affair.
-        let result = unsafe {
-            $crate::gate::call(
-                $first $(:: $rest)* as unsafe extern "C" fn($($crate::__type_of!($argument)),*) -> _,
-                arguments,
-            )
-        };
+        let result = unsafe { $crate::gate::call(function, arguments) };
         result
     }};
 }

@@ -89,8 +89,11 @@ pub fn address(name: &[u8]) -> Option<u64> {
 /// What a program holds.
 #[derive(Default)]
 pub struct Held {
-    files: RefCell<Vec<Option<(Box<dyn File>, u64)>>>,
+    files: RefCell<Vec<Option<Opened>>>,
 }
+
+/// An open file and the position in it.
+type Opened = (Box<dyn File>, u64);
 
 fn number(result: Result<usize, Error>) -> c_long {
     match result {
