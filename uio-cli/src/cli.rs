@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cmd::new_program::NewProgramArgs;
 use crate::cmd::run::{ParsedShare, parse_publish, parse_share};
 use crate::entry::Published;
 use crate::render::Format;
@@ -73,8 +74,10 @@ pub enum Command {
     Shell(ShellArgs),
     /// Build a Hermit application and its symbol index.
     Build(BuildArgs),
-    /// Compile C or C++ sources to a program that `run` loads in a guest.
+    /// Compile C, C++ or Rust to a program that `run` loads in a guest.
     Cc(CcArgs),
+    /// Make a program to begin with.
+    NewProgram(NewProgramArgs),
     /// Say what is missing to build and run, and what mends it.
     Doctor,
     /// Serve a VM in the background.
@@ -111,6 +114,16 @@ pub struct RunArgs {
     /// TCP port of the host's loopback interface that leads to a port of the guest; may be repeated.
     #[arg(long, value_name = "HOST:GUEST", value_parser = parse_publish)]
     pub publish: Vec<Published>,
+    /// How programs are isolated from the application.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub isolation: IsolationName,
+    /// What programs may do to the application at most, as long as the VM runs.
+    #[arg(long, value_enum, default_value = "control")]
+    pub policy: PolicyName,
+    /// Classes of instructions that programs may have although they could undo their isolation,
+    /// separated by commas; may be repeated. Takes `--policy full`.
+    #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = parse_class)]
+    pub grant: Vec<String>,
     /// Machine that is emulated.
     #[arg(long, value_enum, default_value = "pc")]
     pub machine: Machine,
@@ -182,6 +195,9 @@ pub struct ExecArgs {
     /// Take answers from a recorded session in place of a VM.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "name"])]
     pub replay: Option<PathBuf>,
+    /// What the session may do.
+    #[command(flatten)]
+    pub session: SessionArgs,
     /// The command and its arguments; `help` lists the commands that the guest has.
     #[arg(last = true, required = true)]
     pub argv: Vec<std::ffi::OsString>,
@@ -192,6 +208,68 @@ pub struct ExecArgs {
 pub struct ShellArgs {
     /// The VM.
     pub name: Option<String>,
+    /// What the session may do.
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// Options of a session.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// Lower what programs of this session may do to the application. What the VM was started with
+    /// cannot be raised.
+    #[arg(long, value_enum)]
+    pub policy: Option<PolicyName>,
+    /// Show the registers of a program that a fault ended.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// What programs may do to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PolicyName {
+    /// Read it.
+    Observe,
+    /// Call and write what it exported, too, and raise its signals.
+    Control,
+    /// Call any function and write any variable.
+    Full,
+}
+
+impl From<PolicyName> for uio_console::Policy {
+    fn from(name: PolicyName) -> Self {
+        match name {
+            PolicyName::Observe => Self::Observe,
+            PolicyName::Control => Self::Control,
+            PolicyName::Full => Self::Full,
+        }
+    }
+}
+
+/// How programs are isolated from the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum IsolationName {
+    /// The best that the processor has; without any, programs are refused.
+    Auto,
+    /// Protection keys of user pages.
+    Pku,
+    /// Protection keys of supervisor pages.
+    Pks,
+    /// Not at all.
+    None,
+}
+
+impl IsolationName {
+    /// Its word on the kernel's command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Pku => "pku",
+            Self::Pks => "pks",
+            Self::None => "none",
+        }
+    }
 }
 
 /// `uio build`
@@ -229,16 +307,23 @@ pub struct BuildArgs {
 /// `uio cc`
 #[derive(Debug, Args)]
 pub struct CcArgs {
-    /// Sources: C (`.c`), C++ (`.cc`, `.cpp`, `.cxx`), objects (`.o`).
+    /// Sources: C (`.c`), C++ (`.cc`, `.cpp`, `.cxx`), objects (`.o`), and one in Rust: a file (`.rs`)
+    /// or the directory of a package.
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// The object to make; by default the first source's name with `.o`, in this directory.
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Compiler; by default `$CC`, else gcc, clang or cc.
+    /// Compiler of C; by default `$CC`, else gcc, clang or cc.
     #[arg(long)]
     pub compiler: Option<std::ffi::OsString>,
-    /// More flags for the compiler.
+    /// Keep in the object what a debugger reads.
+    #[arg(long)]
+    pub debug: bool,
+    /// Rust: directory for what cargo builds.
+    #[arg(long, value_name = "DIR")]
+    pub target_dir: Option<PathBuf>,
+    /// More flags for the compiler: of C, and of the package in Rust.
     #[arg(last = true)]
     pub flags: Vec<std::ffi::OsString>,
 }
@@ -273,6 +358,14 @@ pub(crate) fn parse_seconds(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "not a number of seconds".to_owned())
+}
+
+fn parse_class(text: &str) -> Result<String, String> {
+    let of_letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match !text.is_empty() && text.chars().all(of_letters) {
+        true => Ok(text.to_owned()),
+        false => Err("write names of classes, such as port-io,halt".to_owned()),
+    }
 }
 
 fn parse_env(text: &str) -> Result<(String, String), String> {

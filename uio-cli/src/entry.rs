@@ -49,6 +49,12 @@ pub struct Entry {
     pub published: Vec<Published>,
     /// The directory that is shared with the guest.
     pub share: Option<Share>,
+    /// How its programs are isolated, once its overlay has said so: `pku`, `pks`, `none`.
+    #[serde(default)]
+    pub isolation: Option<String>,
+    /// What its programs may do at most, once its overlay has said so: `observe`, `control`, `full`.
+    #[serde(default)]
+    pub policy: Option<String>,
 }
 
 /// A TCP port of the host's loopback interface that leads into the guest.

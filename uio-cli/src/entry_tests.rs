@@ -20,6 +20,8 @@ fn entry(claim: &Claim) -> Entry {
             guest: 80,
         }],
         share: None,
+        isolation: Some("pku".to_owned()),
+        policy: None,
     }
 }
 

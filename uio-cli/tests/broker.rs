@@ -14,7 +14,7 @@ use uio_cli::client::drive::{Drive, Ending, drive};
 use uio_cli::error::Error;
 use uio_console::frame::{Deframer, decode_payload, encode};
 use uio_console::message::CloseReason;
-use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, Policy, RequestId, Terms, ToGuest};
 
 fn frame<T: serde::Serialize>(message: &T) -> Vec<u8> {
     let mut bytes = vec![0; MAX_FRAME];
@@ -98,6 +98,7 @@ fn a_client_that_never_reads_holds_nobody_up() {
         let exec = ToGuest::Exec {
             id: RequestId(id),
             credit: u32::MAX,
+            terms: Terms::default(),
             argv: b"cat\0/big\0",
         };
         silent.write_all(&frame(&exec)).unwrap();
@@ -117,6 +118,7 @@ fn a_client_may_vanish_at_any_byte() {
     bytes.extend(frame(&ToGuest::Exec {
         id: RequestId(1),
         credit: 1000,
+        terms: Terms::default(),
         argv: b"cat\0",
     }));
     for cut in 0..=bytes.len() {
@@ -146,6 +148,7 @@ fn garbage_ends_the_session_that_sent_it() {
     let exec = frame(&ToGuest::Exec {
         id: RequestId(1),
         credit: 1,
+        terms: Terms::default(),
         argv: b"ps\0",
     });
     let cases: [(Vec<u8>, CloseReason); 5] = [
@@ -262,6 +265,7 @@ fn a_guest_that_sends_garbage_loses_its_session_and_gets_a_new_one() {
         build_id: &[],
         features: "",
         isolation: "none",
+        policy: Policy::Full,
         commands: "",
         share: "",
         max_requests: 4,

@@ -7,6 +7,7 @@
 //! Invariant: no byte of a client reaches the guest. Every message is decoded, checked against the
 //! session's state and encoded anew.
 
+pub mod fresh;
 pub mod guest;
 pub mod mux;
 pub mod queue;

@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use uio_console::frame::{self, Deframer};
 use uio_console::message::CloseReason;
 use uio_console::record::Failure;
-use uio_console::{Error, FromGuest, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest, cost};
+use uio_console::{
+    Error, FromGuest, Hello, MAX_PAYLOAD, PROTOCOL_VERSION, Policy, RequestId, ToGuest, cost,
+};
 
+use super::fresh::Files;
 use super::guest::{ClientId, Request, Requests, Session, keep_hello, kept_hello};
 use super::queue::{About, Queue};
 
@@ -45,6 +48,10 @@ pub struct Mux {
     requests: Requests,
     clients: BTreeMap<ClientId, Client>,
     next_client: u64,
+    /// Where the guest mounts the share.
+    mount: Vec<u8>,
+    /// The share's files, as far as they are known.
+    files: Option<Box<dyn Files>>,
     notes: Vec<String>,
     /// A session with the guest was lost.
     restarted: bool,
@@ -54,6 +61,8 @@ struct Client {
     deframer: Box<Deframer>,
     queue: Queue,
     state: State,
+    /// The lowest policy that it asked for.
+    policy: Policy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,11 +94,27 @@ impl Mux {
             requests: Requests::default(),
             clients: BTreeMap::new(),
             next_client: 0,
+            mount: Vec::new(),
+            files: None,
             notes: Vec::new(),
             restarted: false,
         };
         mux.greet();
         mux
+    }
+
+    /// From now on the guest hears what the files that it is to run are like.
+    pub fn watch(&mut self, files: Box<dyn Files>) {
+        self.files = Some(files);
+    }
+
+    /// What the guest said of itself, once it has.
+    #[must_use]
+    pub fn guest(&self) -> Option<Hello<'_>> {
+        match &self.session {
+            Session::Open(payload) => kept_hello(payload),
+            Session::Greeting(_) | Session::Refused(_) => None,
+        }
     }
 
     /// A client has connected.
@@ -100,6 +125,7 @@ impl Mux {
             deframer: Box::default(),
             queue: Queue::default(),
             state: State::New,
+            policy: Policy::Full,
         };
         self.clients.insert(id, client);
         id

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use uio_console::record::Record;
-use uio_console::{Hello, MAX_DATA, MAX_FRAME, RequestId, cost};
+use uio_console::{Fresh, Hello, MAX_DATA, MAX_FRAME, Policy, RequestId, Terms, cost};
 
 use super::*;
 
@@ -44,6 +44,7 @@ fn hello() -> FromGuest<'static> {
         build_id: &[1, 2],
         features: "uio",
         isolation: "none",
+        policy: Policy::Full,
         commands: "ps ls",
         share: "/uio",
         max_requests: 3,
@@ -54,6 +55,7 @@ fn exec(id: u32, credit: u32) -> ToGuest<'static> {
     ToGuest::Exec {
         id: RequestId(id),
         credit,
+        terms: Terms::default(),
         argv: b"ps\0",
     }
 }
@@ -75,7 +77,7 @@ impl Bench {
     /// A guest that has answered.
     fn new() -> Self {
         let mut bench = Self::silent();
-        assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
+        assert_eq!(bench.guest_got(), ["Hello { version: 2 }"]);
         bench.guest(&hello());
         bench
     }
@@ -89,7 +91,7 @@ impl Bench {
                 version: PROTOCOL_VERSION,
             },
         );
-        assert!(self.client_got(id)[0].starts_with("Hello(Hello { version: 1"));
+        assert!(self.client_got(id)[0].starts_with("Hello(Hello { version: 2"));
         id
     }
 
@@ -381,14 +383,22 @@ fn random_bytes_never_reach_the_guest() {
 fn the_order_of_a_session_is_kept() {
     let reasons: [(&[ToGuest<'_>], &str); 4] = [
         (&[exec(1, 1)], "NoHello"),
-        (&[ToGuest::Hello { version: 99 }], "Version(1)"),
+        (&[ToGuest::Hello { version: 99 }], "Version(2)"),
         (
-            &[ToGuest::Hello { version: 1 }, exec(1, 1), exec(1, 1)],
+            &[
+                ToGuest::Hello {
+                    version: PROTOCOL_VERSION,
+                },
+                exec(1, 1),
+                exec(1, 1),
+            ],
             "DuplicateId",
         ),
         (
             &[
-                ToGuest::Hello { version: 1 },
+                ToGuest::Hello {
+                    version: PROTOCOL_VERSION,
+                },
                 exec(1, 1),
                 ToGuest::Stdin {
                     id: RequestId(1),
@@ -505,7 +515,7 @@ fn a_guest_that_sends_garbage_is_greeted_anew() {
         bench.guest_got();
         bench.mux.from_guest(garbage);
         assert!(bench.closed(client).contains("Malformed"));
-        assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
+        assert_eq!(bench.guest_got(), ["Hello { version: 2 }"]);
         assert!(!bench.mux.is_open() && bench.mux.may_greet_again());
         // Frames of the old session that are still on their way mean nothing.
         bench.guest(&stdout(0, b"old"));
@@ -530,7 +540,7 @@ fn a_hello_that_was_lost_is_said_again() {
     bench.mux.from_guest(&[3, 99, 99, 0]);
     bench.guest_got();
     bench.mux.greet_again();
-    assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
+    assert_eq!(bench.guest_got(), ["Hello { version: 2 }"]);
     bench.guest(&hello());
     bench.still_serves();
 }
@@ -600,7 +610,7 @@ fn a_guest_that_says_nothing_at_its_start_is_greeted_a_few_times() {
     let mut greetings = 1;
     while bench.mux.may_greet_again() {
         bench.mux.greet_again();
-        assert_eq!(bench.guest_got(), ["Hello { version: 1 }"]);
+        assert_eq!(bench.guest_got(), ["Hello { version: 2 }"]);
         greetings += 1;
     }
     assert_eq!(greetings, 6);
@@ -611,4 +621,110 @@ fn a_guest_that_says_nothing_at_its_start_is_greeted_a_few_times() {
     }
     assert!(bench.mux.is_open());
     bench.still_serves();
+}
+
+/// What the guest gets for requests of these policies, one after the other.
+fn policies(bench: &mut Bench, client: ClientId, asked: &[Policy]) -> Vec<Policy> {
+    let mut got = Vec::new();
+    for &policy in asked {
+        let terms = Terms {
+            policy,
+            ..Terms::default()
+        };
+        bench.guest_got();
+        bench.send(
+            client,
+            &ToGuest::Exec {
+                id: RequestId(1),
+                credit: 1000,
+                terms,
+                argv: b"ps\0",
+            },
+        );
+        let text = bench.guest_got().pop_front().unwrap();
+        let id = text.split(['(', ')']).nth(1).unwrap().parse().unwrap();
+        bench.guest(&FromGuest::Exit {
+            id: RequestId(id),
+            status: 0,
+        });
+        bench.client_got(client);
+        let mut all = Policy::ALL.into_iter();
+        got.extend(all.find(|policy| text.contains(&format!("policy: {policy:?}"))));
+    }
+    got
+}
+
+#[test]
+fn a_clients_policy_is_lowered_and_never_raised() {
+    use Policy::{Control, Full, Observe};
+    let mut bench = Bench::new();
+    let (one, other) = (bench.client(), bench.client());
+    let got = policies(&mut bench, one, &[Full, Control, Full, Observe, Control]);
+    assert_eq!(got, [Full, Control, Control, Observe, Observe]);
+    assert_eq!(policies(&mut bench, other, &[Full]), [Full]);
+    // A new session of the same client is no way around.
+    bench.mux.from_client(
+        one,
+        &encode(&ToGuest::Hello {
+            version: PROTOCOL_VERSION,
+        }),
+    );
+    assert_eq!(policies(&mut bench, one, &[Full]), [Observe]);
+}
+
+/// A share with one file, which is always the same.
+struct OneFile;
+
+const ONE: Fresh = Fresh {
+    size: 7,
+    modified_ns: 8,
+    inode: 9,
+};
+
+impl Files for OneFile {
+    fn of(&self, mount: &[u8], argv: &[u8]) -> Option<Fresh> {
+        (mount == b"/uio" && argv.starts_with(b"run\0")).then_some(ONE)
+    }
+}
+
+#[test]
+fn what_a_file_is_like_is_the_brokers_to_say() {
+    let mut bench = Bench::new();
+    let lie = Fresh { size: 1, ..ONE };
+    let exec = |id, fresh, argv| ToGuest::Exec {
+        id: RequestId(id),
+        credit: 1000,
+        terms: Terms {
+            fresh,
+            ..Terms::default()
+        },
+        argv,
+    };
+    let client = bench.client();
+    bench.guest_got();
+    bench
+        .mux
+        .from_client(client, &encode(&exec(1, Some(lie), b"run\0x.o\0")));
+    assert!(
+        bench.guest_got()[0].contains("fresh: None"),
+        "nothing is known of the share"
+    );
+    bench.mux.watch(Box::new(OneFile));
+    bench
+        .mux
+        .from_client(client, &encode(&exec(2, Some(lie), b"run\0x.o\0")));
+    assert!(bench.guest_got()[0].contains(&format!("fresh: Some({ONE:?})")));
+    // What fills its frame goes without.
+    let mut long = b"run\0x.o\0".to_vec();
+    while long.len() + 1000 < MAX_PAYLOAD {
+        long.extend([b'x'; 999]);
+        long.push(0);
+    }
+    long.extend(vec![b'y'; MAX_PAYLOAD - 12 - long.len()]);
+    long.push(0);
+    bench
+        .mux
+        .from_client(client, &encode(&exec(3, None, &long)));
+    let got = bench.guest_got();
+    assert!(got[0].contains("fresh: None"), "{got:?}");
 }

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
+use super::fresh::Shared;
 use super::guest::ClientId;
 use super::mux::Mux;
 use super::serial::Log;
 use super::stream::{Incoming, hung_up, interest, nonblocking, read};
+use crate::client::GuestInfo;
 use crate::error::{Error, Result};
 
 /// Clients that may be connected at once; more of them wait to be accepted.
@@ -37,8 +39,8 @@ pub trait Observer {
     fn serial(&mut self, bytes: &[u8]);
     /// The monitor printed this on its standard error.
     fn diagnostics(&mut self, bytes: &[u8]);
-    /// The overlay answered.
-    fn ready(&mut self);
+    /// The overlay answered, and said this of itself.
+    fn ready(&mut self, guest: &GuestInfo);
 }
 
 /// A virtual machine monitor that runs.
@@ -47,6 +49,8 @@ pub struct Vm {
     pub child: Child,
     /// Our end of the guest's console.
     pub console: UnixStream,
+    /// The directory that is shared with it.
+    pub share: Option<Shared>,
 }
 
 /// How a VM ended.
@@ -111,7 +115,11 @@ impl<'a> Server<'a> {
         log: Log,
         observer: &'a mut dyn Observer,
     ) -> Result<Self> {
-        let Vm { mut child, console } = vm;
+        let Vm {
+            mut child,
+            console,
+            share,
+        } = vm;
         let stdout = child.stdout.take();
         let stderr = child.stderr.take();
         let set_up = || -> io::Result<OwnedFd> {
@@ -131,8 +139,12 @@ impl<'a> Server<'a> {
                 return Err(Error::io("watch the virtual machine monitor", e));
             }
         };
+        let mut mux = Mux::new();
+        if let Some(share) = share {
+            mux.watch(Box::new(share));
+        }
         Ok(Self {
-            mux: Mux::new(),
+            mux,
             child,
             exit,
             console: Some(console),
@@ -358,9 +370,12 @@ impl<'a> Server<'a> {
         for note in self.mux.take_notes() {
             let _ = self.log.note(&note);
         }
-        if !self.ready && self.mux.is_open() {
+        if !self.ready
+            && let Some(hello) = self.mux.guest()
+        {
+            let guest = GuestInfo::from(&hello);
             self.ready = true;
-            self.observer.ready();
+            self.observer.ready(&guest);
         }
     }
 

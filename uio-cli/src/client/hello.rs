@@ -18,6 +18,8 @@ pub struct GuestInfo {
     pub features: Vec<String>,
     /// How loaded programs are isolated.
     pub isolation: String,
+    /// What programs may do to the application at most.
+    pub policy: String,
     /// The commands that the guest knows.
     pub commands: Vec<String>,
     /// Where the share is mounted; empty when none is attached.
@@ -36,6 +38,7 @@ impl From<&Hello<'_>> for GuestInfo {
             build_id: hex(hello.build_id),
             features: words(hello.features),
             isolation: hello.isolation.to_owned(),
+            policy: hello.policy.name().to_owned(),
             commands: words(hello.commands),
             share: hello.share.to_owned(),
             max_requests: hello.max_requests,

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 use uio_console::frame::{self, Deframer};
-use uio_console::{FromGuest, Hello, MAX_FRAME, PROTOCOL_VERSION};
+use uio_console::{FromGuest, Hello, MAX_FRAME, PROTOCOL_VERSION, Policy};
 
 use super::hello::{GuestInfo, hex};
 use crate::error::{Error, Result};
@@ -53,6 +53,7 @@ impl Recorder {
             build_id: &build_id,
             features: &features,
             isolation: &guest.isolation,
+            policy: Policy::from_name(guest.policy.as_bytes()).unwrap_or(Policy::Observe),
             commands: &commands,
             share: &guest.share,
             max_requests: guest.max_requests,

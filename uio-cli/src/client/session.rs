@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use uio_console::argv::{MAX_ARG, MAX_ARGS};
 use uio_console::frame::{self, Deframer};
+use uio_console::record::Record;
 use uio_console::{
-    FromGuest, MAX_DATA, MAX_FRAME, MAX_PAYLOAD, PROTOCOL_VERSION, RequestId, ToGuest, cost,
+    FromGuest, MAX_DATA, MAX_FRAME, MAX_PAYLOAD, PROTOCOL_VERSION, Policy, RequestId, Terms,
+    ToGuest, cost,
 };
 
 use super::hello::GuestInfo;
@@ -24,6 +26,7 @@ pub struct Session {
     outgoing: Vec<u8>,
     requests: BTreeMap<RequestId, Request>,
     next_id: u32,
+    policy: Policy,
 }
 
 #[derive(Default)]
@@ -51,6 +54,7 @@ impl Session {
             outgoing: Vec::new(),
             requests: BTreeMap::new(),
             next_id: 1,
+            policy: Policy::Full,
         };
         session.push(&ToGuest::Hello {
             version: PROTOCOL_VERSION,
@@ -64,17 +68,45 @@ impl Session {
         self.guest.as_ref()
     }
 
+    /// What programs of this session may do at most.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Lowers what programs of this session may do. Nothing raises it again.
+    pub fn lower(&mut self, policy: Policy) {
+        self.policy = self.policy.min(policy);
+    }
+
     /// Asks for a command.
     ///
     /// # Errors
     /// [`Error::Usage`] when the arguments cannot be sent: none, too many or too long ones, or one
     /// with a zero byte.
     pub fn exec(&mut self, argv: &[Vec<u8>]) -> Result<RequestId> {
+        self.request(argv, false)
+    }
+
+    /// Asks for a command that tells its number first, as a [`Record::Job`].
+    ///
+    /// # Errors
+    /// As [`Self::exec`].
+    pub fn exec_announced(&mut self, argv: &[Vec<u8>]) -> Result<RequestId> {
+        self.request(argv, true)
+    }
+
+    fn request(&mut self, argv: &[Vec<u8>], announce: bool) -> Result<RequestId> {
         let encoded = encode_argv(argv)?;
         let id = self.free_id();
         let sent = self.push(&ToGuest::Exec {
             id,
             credit: CREDIT,
+            terms: Terms {
+                policy: self.policy,
+                announce,
+                fresh: None,
+            },
             argv: &encoded,
         });
         if !sent {
@@ -178,9 +210,16 @@ impl Session {
             .map_err(|_| Error::Protocol("a frame that is no message"))?;
         match message {
             FromGuest::Hello(hello) => self.guest = Some(GuestInfo::from(&hello)),
+            FromGuest::Record { id, record } => {
+                if let Record::Policy { session, .. } = record
+                    && self.requests.contains_key(&id)
+                {
+                    self.lower(session);
+                }
+                self.output(id, payload.len());
+            }
             FromGuest::Stdout { id, .. }
             | FromGuest::Stderr { id, .. }
-            | FromGuest::Record { id, .. }
             | FromGuest::Failure { id, .. } => self.output(id, payload.len()),
             FromGuest::Credit { id, bytes } => {
                 if let Some(request) = self.requests.get_mut(&id) {

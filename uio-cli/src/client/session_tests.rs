@@ -35,7 +35,7 @@ fn words(argv: &[&str]) -> Vec<Vec<u8>> {
 #[test]
 fn a_request_from_hello_to_exit() {
     let mut session = Session::new();
-    assert_eq!(sent(&mut session), ["Hello { version: 1 }"]);
+    assert_eq!(sent(&mut session), ["Hello { version: 2 }"]);
     let id = session.exec(&words(&["ls", "/"])).unwrap();
     assert_eq!(sent(&mut session).len(), 1);
     assert_eq!(session.stdin(id, b"data"), 0, "no credit yet");

@@ -15,10 +15,12 @@ use serde_json::json;
 
 use super::list;
 use super::run::Plan;
+use crate::broker::fresh::Shared;
 use crate::broker::mux::CONSOLE_BUFFER;
 use crate::broker::serial::Log;
 use crate::broker::server::{Ended, Observer, Server, Vm};
 use crate::cli::BrokerArgs;
+use crate::client::GuestInfo;
 use crate::entry::{Claim, Entry, Registry};
 use crate::error::{Error, Result, exit};
 use crate::render::Format;
@@ -113,7 +115,39 @@ pub fn serve(
     let entry = plan.entry(vm.child.id());
     registry.write(claim, &entry)?;
     observer.started(&entry);
-    Server::new(vm, listener, signals, log, observer)?.run()
+    let mut keeper = Keeper {
+        registry,
+        claim,
+        entry,
+        watcher: observer,
+    };
+    Server::new(vm, listener, signals, log, &mut keeper)?.run()
+}
+
+/// Keeps the VM's entry up to date.
+struct Keeper<'a> {
+    registry: &'a Registry,
+    claim: &'a Claim,
+    entry: Entry,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Observer for Keeper<'_> {
+    fn serial(&mut self, bytes: &[u8]) {
+        self.watcher.serial(bytes);
+    }
+
+    fn diagnostics(&mut self, bytes: &[u8]) {
+        self.watcher.diagnostics(bytes);
+    }
+
+    fn ready(&mut self, guest: &GuestInfo) {
+        self.entry.isolation = Some(guest.isolation.clone());
+        self.entry.policy = Some(guest.policy.clone());
+        // Without it, `uio list` tells less.
+        let _ = self.registry.write(self.claim, &self.entry);
+        self.watcher.ready(guest);
+    }
 }
 
 /// What watches a VM from its start on.
@@ -138,6 +172,10 @@ fn start(plan: &Plan) -> Result<Vm> {
     // Only the monitor's end is passed on when it is started.
     fcntl_setfd(&theirs, FdFlags::empty()).map_err(|e| fail(e.into()))?;
     let fd = std::os::fd::AsRawFd::as_raw_fd(&theirs.as_fd());
+    let share = match &plan.qemu.share {
+        Some(share) => Some(Shared::open(&share.path)?),
+        None => None,
+    };
     let program = &plan.qemu.program;
     let child = spawn::spawn(program, &plan.qemu.arguments(fd)?, &plan.directory).map_err(|e| {
         let mend = match e.kind() {
@@ -149,6 +187,7 @@ fn start(plan: &Plan) -> Result<Vm> {
     Ok(Vm {
         child,
         console: ours,
+        share,
     })
 }
 
@@ -158,7 +197,7 @@ struct Silent;
 impl Observer for Silent {
     fn serial(&mut self, _: &[u8]) {}
     fn diagnostics(&mut self, _: &[u8]) {}
-    fn ready(&mut self) {}
+    fn ready(&mut self, _: &GuestInfo) {}
 }
 
 impl Watcher for Silent {
@@ -234,10 +273,19 @@ impl Observer for Echo {
         let _ = io::stderr().write_all(bytes);
     }
 
-    fn ready(&mut self) {
+    fn ready(&mut self, guest: &GuestInfo) {
+        let GuestInfo {
+            isolation, policy, ..
+        } = guest;
         match self.format {
-            Format::Text => eprintln!("uio: the overlay answers"),
-            Format::Json => self.event(&json!({ "event": "ready" })),
+            Format::Text => eprintln!(
+                "uio: the overlay answers; programs: isolation {isolation}, policy {policy}"
+            ),
+            Format::Json => self.event(&json!({
+                "event": "ready",
+                "isolation": isolation,
+                "policy": policy,
+            })),
         }
     }
 }

@@ -21,6 +21,15 @@ pub const TIMED_OUT: u8 = 124;
 /// Exit status of an interrupted command: 128 + SIGINT.
 pub const INTERRUPTED: u8 = 130;
 
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// Text or JSON.
+    pub(crate) format: Format,
+    /// Registers after a fault.
+    pub(crate) verbose: bool,
+}
+
 /// Runs the command; its exit status is the exit code.
 ///
 /// # Errors
@@ -46,7 +55,14 @@ pub fn run(args: ExecArgs, format: Format) -> Result<u8> {
         interrupts: Some(&mut interrupts),
         timeout: args.timeout,
     };
-    let ending = execute(&mut client, &argv, with, format, &symbols)?;
+    if let Some(policy) = args.session.policy {
+        client.session().lower(policy.into());
+    }
+    let how = How {
+        format,
+        verbose: args.session.verbose,
+    };
+    let ending = execute(&mut client, &argv, with, how, &symbols)?;
     Ok(exit_code(ending))
 }
 
@@ -58,13 +74,16 @@ pub(crate) fn execute(
     client: &mut Client,
     argv: &[Vec<u8>],
     with: Drive<'_>,
-    format: Format,
+    how: How,
     symbols: &HostSymbols,
 ) -> Result<Ending> {
     let near = |name: &[u8]| symbols.near(name);
-    with_output(format, |output| {
+    let isolation = client.guest().isolation.clone();
+    with_output(how.format, |output| {
         let mut renderer = Renderer::new(output, argv);
         renderer.near_matches(&near);
+        renderer.isolation(&isolation);
+        renderer.verbose(how.verbose);
         let ending = drive(client, argv, with, &mut |message| {
             renderer.message(message);
             !renderer.is_broken()

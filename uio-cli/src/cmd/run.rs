@@ -10,10 +10,11 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use uio_console::Policy;
 
 use super::{list, loader, logs, print, print_json};
 use crate::broker::serial::{Log, last_lines};
-use crate::cli::RunArgs;
+use crate::cli::{IsolationName, PolicyName, RunArgs};
 use crate::client::Client;
 use crate::entry::{Claim, Entry, Published, Registry, Share};
 use crate::error::{Error, Result, exit};
@@ -56,6 +57,8 @@ impl Plan {
                 .map_or(0, |since| since.as_secs()),
             published: self.qemu.published.clone(),
             share: self.qemu.share.clone(),
+            isolation: None,
+            policy: None,
         }
     }
 }
@@ -143,6 +146,7 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
         env.push(("UIO_SHARE".to_owned(), qemu::SHARE_TAG.to_owned()));
     }
     env.extend(args.env);
+    let options = kernel_options(args.isolation, args.policy, &args.grant)?;
     let program = std::env::var_os("UIO_QEMU").map_or(PathBuf::from(qemu::PROGRAM), PathBuf::from);
     let directory = std::env::current_dir().map_err(|e| Error::io("find this directory", e))?;
     let symbols = symbols_of(&image);
@@ -151,7 +155,7 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
         program,
         loader,
         image,
-        cmdline: cmdline::compose(&env, &args.args)?,
+        cmdline: cmdline::compose(&options, &env, &args.args)?,
         accel: accel::choose(args.accel),
         machine: args.machine,
         memory_mib: args.memory,
@@ -171,6 +175,28 @@ fn plan(args: RunArgs, claim: &Claim, image: PathBuf, loader: PathBuf) -> Result
         log: logs::path_of(&claim.name)?,
         symbols,
     })
+}
+
+/// What the kernel is told of programs, before the application's own arguments.
+fn kernel_options(
+    isolation: IsolationName,
+    policy: PolicyName,
+    grant: &[String],
+) -> Result<Vec<String>> {
+    if !grant.is_empty() && policy != PolicyName::Full {
+        return Err(Error::Usage(
+            "--grant takes `--policy full`: what undoes the isolation undoes every other policy"
+                .to_owned(),
+        ));
+    }
+    let mut options = vec![
+        format!("uio.isolation={}", isolation.word()),
+        format!("uio.policy={}", Policy::from(policy).name()),
+    ];
+    if !grant.is_empty() {
+        options.push(format!("uio.grant={}", grant.join(",")));
+    }
+    Ok(options)
 }
 
 /// Refuses a port that somebody else listens on: QEMU's own words for it name neither the port's
@@ -382,6 +408,28 @@ mod tests {
         assert!(!share("a:rw").read_only);
         assert_eq!(share("a:b").path, PathBuf::from("a:b"));
         assert!(parse_share(":ro").is_err());
+    }
+
+    #[test]
+    fn what_the_kernel_is_told_of_programs() {
+        let told = |grant: &[&str], policy| {
+            let grant: Vec<String> = grant.iter().map(|&class| class.to_owned()).collect();
+            kernel_options(IsolationName::Pks, policy, &grant)
+        };
+        assert_eq!(
+            told(&["halt", "port-io"], PolicyName::Full).unwrap(),
+            [
+                "uio.isolation=pks",
+                "uio.policy=full",
+                "uio.grant=halt,port-io"
+            ]
+        );
+        assert_eq!(
+            told(&[], PolicyName::Observe).unwrap(),
+            ["uio.isolation=pks", "uio.policy=observe"]
+        );
+        let error = told(&["halt"], PolicyName::Control).unwrap_err();
+        assert_eq!(error.exit_code(), exit::USAGE);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use reedline::Signal;
 
-use super::exec::{INTERRUPTED, execute, exit_code};
+use super::exec::{How, INTERRUPTED, execute, exit_code};
 use super::symbols::HostSymbols;
 use super::{ANSWER_TIME, guest_commands};
 use crate::cli::ShellArgs;
@@ -23,7 +23,7 @@ struct Shell {
     client: Client,
     symbols: HostSymbols,
     interrupts: UnixStream,
-    format: Format,
+    how: How,
     status: u8,
 }
 
@@ -40,14 +40,20 @@ enum Next {
 /// [`Error::NoVm`] and its kin, [`Error::VmEnded`], [`Error::NoAnswer`].
 pub fn run(args: &ShellArgs, format: Format) -> Result<u8> {
     let vm = Registry::open()?.find(args.name.as_deref())?;
-    let client = Client::connect(&vm, ANSWER_TIME)?;
+    let mut client = Client::connect(&vm, ANSWER_TIME)?;
+    if let Some(policy) = args.session.policy {
+        client.session().lower(policy.into());
+    }
     let symbols = HostSymbols::new(vm.symbols.clone(), &client.guest().build_id);
     let mut shell = Shell {
         vm,
         client,
         symbols,
         interrupts: signals::interrupts()?,
-        format,
+        how: How {
+            format,
+            verbose: args.session.verbose,
+        },
         status: exit::OK,
     };
     if io::stdin().is_terminal() {
@@ -145,7 +151,7 @@ impl Shell {
             interrupts: Some(&mut self.interrupts),
             timeout: None,
         };
-        match execute(&mut self.client, &argv, with, self.format, &self.symbols) {
+        match execute(&mut self.client, &argv, with, self.how, &self.symbols) {
             Ok(ending) => {
                 self.status = exit_code(ending);
                 if self.status == INTERRUPTED {
@@ -160,7 +166,9 @@ impl Shell {
             Err(e @ (Error::Closed(_) | Error::Protocol(_))) => {
                 self.complain(&e.to_string());
                 self.status = e.exit_code();
+                let policy = self.client.session().policy();
                 self.client = Client::connect(&self.vm, ANSWER_TIME)?;
+                self.client.session().lower(policy);
             }
             Err(e) => return Err(e),
         }
@@ -174,6 +182,6 @@ impl Shell {
     }
 
     fn complain(&self, words: &str) {
-        let _ = complain(&mut io::stderr(), self.format, &format!("uio: {words}"));
+        let _ = complain(&mut io::stderr(), self.how.format, &format!("uio: {words}"));
     }
 }

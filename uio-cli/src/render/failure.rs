@@ -1,8 +1,10 @@
 //! Failures in words: `cat: /uio/x: No such file or directory`.
 
+use uio_console::argv::{Argv, program_of};
 use uio_console::record::{Failure, NO_ARG, ObjectError, Part, SectionRule, UsageProblem};
 
 use super::parts::{demangled, printable};
+use super::{fault, time};
 use crate::client::hello::hex;
 use crate::cmd::guest_commands;
 
@@ -36,10 +38,30 @@ pub fn words(argv: &[Vec<u8>], failure: &Failure<'_>) -> String {
         Failure::UnknownSymbol { name } => plain(format!("{}: no such symbol in the image", demangled(name))),
         Failure::NoSymbolAt { address } => plain(format!("no symbol covers address {address:#x}")),
         Failure::ProgramRuns { arg } => about(arg, "the program is running; interrupt it first".to_owned()),
-        Failure::Fault { vector, instruction, access } => plain(fault(vector, instruction, access)),
+        Failure::Fault { .. } => plain(fault::words(failure, &fault::Report::default(), &program(argv))),
         Failure::NoMemory { bytes } => plain(format!("the guest has no {bytes} bytes of memory left for this")),
         Failure::Interrupted => plain("interrupted".to_owned()),
+        Failure::TimedOut { ms } => plain(format!("ended at its time limit of {}; `run --timeout` sets another", time::short(ms))),
+        Failure::NotRaised { policy } => plain(format!("the policy of this session is `{}`; it is lowered, never raised", policy.name())),
     }
+}
+
+/// The path of the program that the request `argv` runs; empty if it runs none.
+#[must_use]
+pub fn program(argv: &[Vec<u8>]) -> Vec<u8> {
+    let encoded = joined(argv);
+    let index = Argv::new(&encoded).map(program_of).ok();
+    index
+        .and_then(|index| argv.get(index))
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// Arguments as they go on the wire.
+fn joined(argv: &[Vec<u8>]) -> Vec<u8> {
+    argv.iter()
+        .flat_map(|arg| arg.iter().copied().chain([0]))
+        .collect()
 }
 
 /// The symbol that a failure is about, when it is missing.
@@ -83,6 +105,16 @@ fn usage(command: &str, argv: &[Vec<u8>], arg: u8, problem: UsageProblem) -> Str
         (UsageProblem::NotANumber, s) => format!("{} is no number", s.unwrap_or_default()),
         (UsageProblem::OutOfRange, s) => format!("{} is out of range", s.unwrap_or_default()),
         (UsageProblem::UnknownSignal, s) => format!("{} is no signal", s.unwrap_or_default()),
+        (UsageProblem::NotATime, s) => format!(
+            "{} is no span of time; write 500ms, 2s, 1m or none",
+            s.unwrap_or_default()
+        ),
+        (UsageProblem::UnknownWord, s) => {
+            format!(
+                "{} is none of the words that can be here",
+                s.unwrap_or_default()
+            )
+        }
     };
     match guest_commands::find(command) {
         Some(known) => format!("{command}: {text}\nusage: {}", known.usage),
@@ -125,35 +157,6 @@ fn part_name(part: Part) -> &'static str {
         Part::Length => "it is shorter than it says",
         Part::Checksum => "a block's bytes do not give its checksum",
         Part::Entry => "an entry points outside of its table",
-    }
-}
-
-fn fault(vector: u8, instruction: u64, access: u64) -> String {
-    let name = match vector {
-        0 => "divide error",
-        1 => "debug exception",
-        3 => "breakpoint",
-        4 => "overflow",
-        5 => "bound range exceeded",
-        6 => "invalid opcode",
-        7 => "device not available",
-        8 => "double fault",
-        10 => "invalid TSS",
-        11 => "segment not present",
-        12 => "stack fault",
-        13 => "general protection fault",
-        14 => "page fault",
-        16 => "floating-point error",
-        17 => "alignment check",
-        18 => "machine check",
-        19 => "SIMD floating-point error",
-        _ => "exception",
-    };
-    let at = format!("ended by a fault: {name} (vector {vector}) at instruction {instruction:#x}");
-    if vector == 14 {
-        format!("{at}, access to {access:#x}")
-    } else {
-        at
     }
 }
 

@@ -2,7 +2,7 @@
 //! otherwise text with replacement characters beside a member `…_hex` of all of them.
 
 use serde_json::{Map, Value, json};
-use uio_console::record::{LogLine, Memory, Program, Record, Stat, Symbol, Task};
+use uio_console::record::{Frame, Job, LogLine, Memory, Program, Record, Stat, Symbol, Task};
 
 use super::parts;
 use crate::client::hello::hex;
@@ -13,7 +13,7 @@ use crate::cmd::guest_commands;
 pub fn stands_alone(record: &Record<'_>) -> bool {
     matches!(
         record,
-        Record::Memory(_) | Record::Uptime { .. } | Record::Version { .. }
+        Record::Memory(_) | Record::Uptime { .. } | Record::Version { .. } | Record::Policy { .. }
     )
 }
 
@@ -67,9 +67,7 @@ pub fn record(record: &Record<'_>) -> Value {
         Record::Log(line) => log_line(&line),
         Record::Symbol(of) => symbol(&of),
         Record::Program(of) => program(&of),
-        Record::Started { isolation, cached } => {
-            json!({ "type": "started", "isolation": isolation, "cached": cached })
-        }
+        Record::Loaded { size } => json!({ "type": "loaded", "size": size }),
         Record::Version {
             kernel,
             overlay,
@@ -77,6 +75,7 @@ pub fn record(record: &Record<'_>) -> Value {
             build_id,
             features,
             isolation,
+            policy,
         } => json!({
             "type": "version",
             "kernel": kernel,
@@ -85,14 +84,21 @@ pub fn record(record: &Record<'_>) -> Value {
             "build_id": hex(build_id),
             "features": features.split_whitespace().collect::<Vec<_>>(),
             "isolation": isolation,
+            "policy": policy.name(),
         }),
-        Record::Job { number, name, task } => {
-            let mut object = text("job", "name", name);
-            object.insert("number".into(), number.into());
-            object.insert("task".into(), task.into());
-            Value::Object(object)
-        }
+        Record::Job(of) => job(&of),
         Record::Copied { bytes } => json!({ "type": "copied", "bytes": bytes }),
+        Record::Policy { machine, session } => json!({
+            "type": "policy",
+            "machine": machine.name(),
+            "session": session.name(),
+        }),
+        Record::Registers { general, flags } => json!({
+            "type": "registers",
+            "general": general.map(|value| format!("{value:#x}")),
+            "flags": format!("{flags:#x}"),
+        }),
+        Record::Frame(of) => frame(&of),
     }
 }
 
@@ -104,6 +110,32 @@ fn command(name: &str) -> Value {
         "usage": known.map(|command| command.usage),
         "help": known.map(|command| command.help),
     })
+}
+
+fn job(job: &Job<'_>) -> Value {
+    let mut object = text("job", "name", job.name);
+    object.insert("number".into(), job.number.into());
+    object.insert("task".into(), job.task.into());
+    object.insert("state".into(), parts::job_state(job.state).into());
+    object.insert("age_ms".into(), job.age_ms.into());
+    if let Some(bounds) = job.bounds {
+        object.insert("policy".into(), bounds.policy.name().into());
+        object.insert("time_limit_ms".into(), bounds.time_ms.into());
+        object.insert("cpu_share".into(), bounds.cpu_share.into());
+        let priority = if bounds.below { "below" } else { "above" };
+        object.insert("priority".into(), priority.into());
+    }
+    Value::Object(object)
+}
+
+fn frame(frame: &Frame<'_>) -> Value {
+    let mut object = text("frame", "name", frame.name);
+    object.insert("demangled".into(), parts::demangled(frame.name).into());
+    object.insert("address".into(), format!("{:#x}", frame.address).into());
+    object.insert("offset".into(), frame.offset.into());
+    object.insert("owner".into(), parts::owner(frame.owner).into());
+    object.insert("caller".into(), frame.caller.into());
+    Value::Object(object)
 }
 
 fn task(task: &Task<'_>) -> Value {

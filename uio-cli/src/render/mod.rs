@@ -5,6 +5,7 @@
 
 pub mod columns;
 pub mod failure;
+pub mod fault;
 pub mod json;
 pub mod parts;
 pub mod table;
@@ -15,7 +16,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 use uio_console::FromGuest;
-use uio_console::record::Record;
+use uio_console::record::{Failure, Record};
 
 use crate::client::Answer;
 use table::Table;
@@ -55,6 +56,12 @@ pub struct Renderer<'a, 'b> {
     table: Option<Table>,
     document: Document,
     text: text::State,
+    fault: fault::Report,
+    verbose: bool,
+    /// How programs are isolated, until the program of this request was seen to run.
+    isolation: Option<&'a str>,
+    /// A failure came.
+    failed: bool,
     result: io::Result<()>,
 }
 
@@ -79,6 +86,10 @@ impl<'a, 'b> Renderer<'a, 'b> {
             table: None,
             document: Document::None,
             text: text::State::default(),
+            fault: fault::Report::default(),
+            verbose: false,
+            isolation: None,
+            failed: false,
             result: Ok(()),
         }
     }
@@ -86,6 +97,18 @@ impl<'a, 'b> Renderer<'a, 'b> {
     /// Names symbols near to those that are missing.
     pub fn near_matches(&mut self, near: NearMatches<'a>) {
         self.near = Some(near);
+    }
+
+    /// Shows registers after a fault.
+    pub fn verbose(&mut self, on: bool) {
+        self.verbose = on;
+    }
+
+    /// Says how programs are isolated once one runs.
+    pub fn isolation(&mut self, isolation: &'a str) {
+        if self.argv.first().is_some_and(|name| name == b"run") {
+            self.isolation = Some(isolation);
+        }
     }
 
     /// Takes in one message of the request.
@@ -105,34 +128,93 @@ impl<'a, 'b> Renderer<'a, 'b> {
     fn try_message(&mut self, message: &FromGuest<'_>) -> io::Result<()> {
         match message {
             FromGuest::Stdout { data, .. } => {
+                self.begun(true)?;
                 self.end_table()?;
                 self.output.out.write_all(data)?;
                 self.output.out.flush()
             }
             FromGuest::Stderr { data, .. } => {
+                self.begun(true)?;
                 self.output.out.flush()?;
                 self.output.err.write_all(data)?;
                 self.output.err.flush()
             }
+            FromGuest::Record {
+                record: Record::Loaded { .. },
+                ..
+            } => self.begun(false),
+            FromGuest::Record { record, .. } if self.fault.take(record) => Ok(()),
             FromGuest::Record { record, .. } => match self.output.format {
                 Format::Text => self.text_record(record),
                 Format::Json => self.json_record(record),
             },
-            FromGuest::Failure { failure, .. } => {
-                self.end_table()?;
-                self.output.out.flush()?;
-                let mut words = failure::words(self.argv, failure);
-                if let Some(near) = self.near
-                    && let Some(name) = failure::missing_symbol(failure)
-                {
-                    words.push_str(&failure::near(&near(name)));
-                }
-                complain(self.output.err, self.output.format, &words)
-            }
+            FromGuest::Failure { failure, .. } => self.failure(failure),
             FromGuest::Hello(_)
             | FromGuest::Credit { .. }
             | FromGuest::Exit { .. }
             | FromGuest::Closed { .. } => Ok(()),
+        }
+    }
+
+    fn failure(&mut self, failure: &Failure<'_>) -> io::Result<()> {
+        let ran = matches!(
+            failure,
+            Failure::Fault { .. } | Failure::TimedOut { .. } | Failure::Interrupted
+        );
+        if ran {
+            self.begun(true)?;
+        }
+        self.failed = true;
+        self.end_table()?;
+        self.output.out.flush()?;
+        if let Failure::Fault { .. } = failure {
+            return self.fault(failure);
+        }
+        let mut words = failure::words(self.argv, failure);
+        if let Some(near) = self.near
+            && let Some(name) = failure::missing_symbol(failure)
+        {
+            words.push_str(&failure::near(&near(name)));
+        }
+        complain(self.output.err, self.output.format, &words)
+    }
+
+    fn fault(&mut self, failure: &Failure<'_>) -> io::Result<()> {
+        let report = std::mem::take(&mut self.fault);
+        let program = failure::program(self.argv);
+        let words = fault::words(failure, &report, &program);
+        let words = format!("run: {words}");
+        match self.output.format {
+            Format::Text => {
+                let lines = report.lines(&program, self.verbose);
+                writeln!(self.output.err, "{words}{lines}")
+            }
+            Format::Json => {
+                let fault = report.json(failure);
+                let object = serde_json::json!({ "error": words, "fault": fault });
+                writeln!(self.output.err, "{object}")
+            }
+        }
+    }
+
+    /// The program of this request runs: says, once, how it is isolated. Standard output is its own.
+    fn begun(&mut self, cached: bool) -> io::Result<()> {
+        let Some(isolation) = self.isolation.take() else {
+            return Ok(());
+        };
+        match self.output.format {
+            Format::Text => {
+                let isolation = parts::printable(isolation.as_bytes());
+                writeln!(self.output.err, "isolation: {isolation}")
+            }
+            Format::Json => {
+                let object = serde_json::json!({
+                    "type": "started",
+                    "isolation": isolation,
+                    "cached": cached,
+                });
+                writeln!(self.output.err, "{object}")
+            }
         }
     }
 
@@ -165,10 +247,6 @@ impl<'a, 'b> Renderer<'a, 'b> {
             writeln!(self.output.out, "{value}")?;
             return self.output.out.flush();
         }
-        if let Record::Started { .. } = record {
-            // Standard output belongs to the program.
-            return writeln!(self.output.err, "{value}");
-        }
         let single = json::stands_alone(record);
         match (self.document, single) {
             (Document::None, true) => {
@@ -199,6 +277,9 @@ impl<'a, 'b> Renderer<'a, 'b> {
     pub fn finish(mut self, status: i32) -> io::Result<()> {
         self.result?;
         self.result = Ok(());
+        if !self.failed {
+            self.begun(true)?;
+        }
         self.end_table()?;
         if self.output.format == Format::Json {
             match self.document {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use uio_console::record::{Kind, TaskState};
+use uio_console::record::{JobState, Kind, Owner, TaskState};
 
 /// Bytes that the guest sent, made fit for a terminal: control characters, which could move the
 /// cursor or change colours, become escapes, and what is not UTF-8 becomes `\xNN`.
@@ -95,6 +95,26 @@ pub fn task_state(state: TaskState) -> &'static str {
         TaskState::Blocked => "blocked",
         TaskState::Idle => "idle",
         TaskState::Finished => "finished",
+    }
+}
+
+/// A job's state in a word.
+#[must_use]
+pub fn job_state(state: JobState) -> &'static str {
+    match state {
+        JobState::Queued => "queued",
+        JobState::Running => "running",
+        JobState::Ending => "ending",
+    }
+}
+
+/// In a word, whose code a frame is of.
+#[must_use]
+pub fn owner(owner: Owner) -> &'static str {
+    match owner {
+        Owner::Program => "program",
+        Owner::Image => "image",
+        Owner::Nobody => "nobody",
     }
 }
 

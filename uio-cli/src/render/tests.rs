@@ -1,10 +1,10 @@
 //! Golden tests: every record and failure as text and as JSON.
 
-use uio_console::RequestId;
 use uio_console::record::{
-    Entry, Failure, Kind, LogLine, Memory, NO_ARG, ObjectError, Part, Program, SectionRule, Stat,
-    Symbol, Task, TaskState, UsageProblem,
+    Bounds, Entry, Failure, Frame, Job, JobState, Kind, LogLine, Memory, NO_ARG, ObjectError,
+    Owner, Part, Program, SectionRule, Stat, Symbol, Task, TaskState, UsageProblem,
 };
+use uio_console::{Policy, RequestId};
 
 use super::*;
 
@@ -37,6 +37,7 @@ fn rendered(
     };
     let mut renderer = Renderer::new(&mut output, &argv);
     renderer.near_matches(&near);
+    renderer.isolation("none");
     for message in messages {
         renderer.message(message);
     }
@@ -176,11 +177,27 @@ fn tasks_and_jobs() {
     let of = [
         task(0, "idle", TaskState::Idle),
         task(12, "main", TaskState::Running),
-        Record::Job {
+        Record::Job(Job {
             number: 1,
             name: b"/uio/x.o",
             task: 12,
-        },
+            state: JobState::Running,
+            age_ms: 3210,
+            bounds: Some(Bounds {
+                policy: Policy::Control,
+                time_ms: Some(10_000),
+                cpu_share: 50,
+                below: false,
+            }),
+        }),
+        Record::Job(Job {
+            number: 2,
+            name: b"ps",
+            task: 13,
+            state: JobState::Ending,
+            age_ms: 0,
+            bounds: None,
+        }),
     ];
     assert_eq!(
         text(&["ps"], &of),
@@ -188,13 +205,17 @@ fn tasks_and_jobs() {
           0     2     0  idle        1.5 KiB  1.0 MiB  idle\n\
          12     2     0  running     1.5 KiB  1.0 MiB  main\n\
          \n\
-         JOB  TASK  NAME\n \
-          %1    12  /uio/x.o\n"
+         JOB  TASK  STATE      FOR  LIMIT  SHARE  POLICY   NAME\n \
+          %1    12  running  3.2 s   10 s  50%    control  /uio/x.o\n \
+          %2    13  ending    0 ms                         ps\n"
     );
     let value = json(&["ps"], &of);
     assert_eq!(value[1]["state"], "running");
     assert_eq!(value[1]["stack_used"], 1536);
     assert_eq!(value[2]["type"], "job");
+    assert_eq!(value[2]["time_limit_ms"], 10_000);
+    assert_eq!(value[2]["priority"], "above");
+    assert_eq!(value[3].get("policy"), None);
 }
 
 #[test]
@@ -328,12 +349,13 @@ fn versions_and_commands() {
         arch: "x86_64",
         build_id: &[0xab, 0x01],
         features: "pci uio",
-        isolation: "none",
+        isolation: "pku",
+        policy: Policy::Control,
     };
     assert_eq!(
         text(&["version"], &[version]),
         "kernel     hermit 0.11.0 (x86_64)\noverlay    0.1.0\nbuild id   ab01\n\
-         features   pci uio\nisolation  none\n"
+         features   pci uio\nisolation  pku\npolicy     control\n"
     );
     assert_eq!(json(&["version"], &[version])["build_id"], "ab01");
     let of = [
@@ -357,14 +379,10 @@ fn an_empty_list_is_an_empty_array() {
 
 #[test]
 fn what_programs_write_stays_as_it_is() {
-    let started = Record::Started {
-        isolation: "none",
-        cached: false,
-    };
     let messages = [
         FromGuest::Record {
             id: ID,
-            record: started,
+            record: Record::Loaded { size: 4096 },
         },
         FromGuest::Stdout {
             id: ID,
@@ -381,6 +399,11 @@ fn what_programs_write_stays_as_it_is() {
     let (out, err) = rendered(&["run", "/x.o"], Format::Json, false, 0, &messages);
     assert_eq!(out, "\x1b[1mraw\0");
     assert!(err.starts_with("{\"cached\":false,\"isolation\":\"none\",\"type\":\"started\"}\n"));
+    // From memory, nothing precedes what it writes; a program may also write nothing.
+    let (_, err) = rendered(&["run", "/x.o"], Format::Json, false, 0, &messages[1..]);
+    assert!(err.starts_with("{\"cached\":true,\"isolation\":\"none\",\"type\":\"started\"}\n"));
+    let (out, err) = rendered(&["run", "/x.o"], Format::Text, false, 3, &[]);
+    assert_eq!((&*out, &*err), ("", "isolation: none\n"));
 }
 
 #[test]
@@ -428,28 +451,33 @@ fn failures_name_command_and_argument() {
                 arg: 2,
                 problem: UsageProblem::UnknownOption,
             },
-            "run: no such option: `-z`\nusage: run PATH [ARG…]\n",
+            "run: no such option: `-z`\nusage: run [OPTION…] PATH [ARG…]\n",
         ),
         (
             Failure::Usage {
                 arg: NO_ARG,
                 problem: UsageProblem::Missing,
             },
-            "run: an argument is missing\nusage: run PATH [ARG…]\n",
+            "run: an argument is missing\nusage: run [OPTION…] PATH [ARG…]\n",
         ),
         (
             Failure::BadAddress { address: 16 },
             "run: address 0x10 is not mapped memory\n",
         ),
         (
-            Failure::Fault {
-                vector: 14,
-                instruction: 0x40_0010,
-                access: 8,
+            Failure::NotRaised {
+                policy: Policy::Observe,
             },
-            "run: ended by a fault: page fault (vector 14) at instruction 0x400010, access to 0x8\n",
+            "run: the policy of this session is `observe`; it is lowered, never raised\n",
         ),
-        (Failure::Interrupted, "run: interrupted\n"),
+        (
+            Failure::Usage {
+                arg: 2,
+                problem: UsageProblem::UnknownWord,
+            },
+            "run: `-z` is none of the words that can be here\nusage: run \
+             [OPTION…] PATH [ARG…]\n",
+        ),
         (
             Failure::UnknownSymbol { name: b"coutner" },
             "run: coutner: no such symbol in the image; did you mean `counter`, `count`?\n",
@@ -582,4 +610,190 @@ fn output_that_cannot_be_written_is_told() {
     renderer.message(&FromGuest::Stdout { id: ID, data: b"x" });
     assert!(renderer.is_broken());
     assert!(renderer.finish(0).is_err());
+}
+
+#[test]
+fn how_a_program_was_ended() {
+    for (failure, words) in [
+        (Failure::Interrupted, "isolation: none\nrun: interrupted\n"),
+        (
+            Failure::TimedOut { ms: 2000 },
+            "isolation: none\nrun: ended at its time limit of 2 s; `run --timeout` sets another\n",
+        ),
+    ] {
+        assert_eq!(failed(failure), words);
+    }
+}
+
+const fn fault(vector: u8, code: u32, access: u64) -> Failure<'static> {
+    Failure::Fault {
+        vector,
+        code,
+        instruction: 0x40_0010,
+        access,
+        in_call: false,
+    }
+}
+
+#[test]
+fn causes_of_faults_are_in_words() {
+    for (failure, words) in [
+        (
+            fault(14, 0, 8),
+            "page fault: read of 0x8: nothing is mapped there",
+        ),
+        (
+            fault(14, 6, 0),
+            "page fault: write to 0x0: nothing is mapped there",
+        ),
+        (
+            fault(14, 7, 0x1000),
+            "page fault: write to 0x1000: its page forbids that",
+        ),
+        (
+            fault(14, 0x27, 0x1000),
+            "page fault: write to 0x1000: its protection key forbids that",
+        ),
+        (
+            fault(14, 0x15, 0x1000),
+            "page fault: fetch of an instruction at 0x1000: its page forbids that",
+        ),
+        (
+            fault(14, 9, 0x1000),
+            "page fault: read of 0x1000: a reserved bit is set in a page table",
+        ),
+        (fault(0, 0, 0), "divide error (vector 0)"),
+        (
+            fault(13, 0x40, 0),
+            "general protection fault (vector 13, error code 0x40)",
+        ),
+    ] {
+        let words =
+            format!("isolation: none\nrun: ended by a fault: {words}, at instruction 0x400010\n");
+        assert_eq!(failed(failure), words);
+    }
+}
+
+/// The report of a fault in a function that the program had called.
+fn report() -> Vec<FromGuest<'static>> {
+    let frame = |address, name: &'static str, offset, owner, caller| {
+        Record::Frame(Frame {
+            address,
+            name: name.as_bytes(),
+            offset,
+            owner,
+            caller,
+        })
+    };
+    let of = [
+        Record::Registers {
+            general: std::array::from_fn(|index| index as u64),
+            flags: 0x246,
+        },
+        frame(
+            0x20_1234,
+            "_ZN3web7respond17h0c5d3f2a11d7be1eE",
+            4,
+            Owner::Image,
+            false,
+        ),
+        frame(0x20_5678, "", 0x5678, Owner::Image, false),
+        frame(0xdead, "", 0, Owner::Nobody, false),
+        frame(0x40_0112, "crash", 0x12, Owner::Program, true),
+        frame(0x40_01a2, "", 0x1a2, Owner::Program, true),
+    ];
+    let mut messages = records(&of);
+    messages.push(FromGuest::Failure {
+        id: ID,
+        failure: Failure::Fault {
+            vector: 14,
+            code: 6,
+            instruction: 0x20_1234,
+            access: 0,
+            in_call: true,
+        },
+    });
+    messages
+}
+
+#[test]
+fn faults_come_with_the_way_that_led_to_them() {
+    let argv = ["run", "--timeout=2s", "/uio/x.o"];
+    let (out, err) = rendered(&argv, Format::Text, false, 142, &report());
+    assert_eq!(out, "");
+    let want = "isolation: none\n\
+        run: ended by a fault: page fault: write to 0x0: nothing is mapped there, at web::respond+0x4; \
+        the fault was inside a function of the image that the program had called, and is that \
+        function's own\n  \
+          #0  0x0000000000201234  web::respond+0x4\n  \
+          #1  0x0000000000205678  image+0x5678\n  \
+          #2  0x000000000000dead  neither in the program nor in the image\n\
+        the program had called it from\n  \
+          #0  0x0000000000400112  crash+0x12 (x.o)\n  \
+          #1  0x00000000004001a2  x.o+0x1a2\n";
+    assert_eq!(err, want);
+}
+
+#[test]
+fn registers_are_shown_on_request() {
+    let argv = words(&["run", "/uio/x.o"]);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut output = Output {
+        out: &mut out,
+        err: &mut err,
+        format: Format::Text,
+        colour: false,
+        width: None,
+    };
+    let mut renderer = Renderer::new(&mut output, &argv);
+    renderer.verbose(true);
+    for message in report() {
+        renderer.message(&message);
+    }
+    renderer.finish(142).unwrap();
+    let err = String::from_utf8(err).unwrap();
+    let tail = "\n  rax 0000000000000000  rcx 0000000000000001  rdx 0000000000000002  rbx 0000000000000003";
+    assert!(err.contains(tail), "{err}");
+    assert!(
+        err.ends_with("r15 000000000000000f\n  rflags 00000246\n"),
+        "{err}"
+    );
+}
+
+#[test]
+fn faults_in_json_have_it_all() {
+    let (out, err) = rendered(&["run", "/uio/x.o"], Format::Json, false, 142, &report());
+    assert_eq!(out, "");
+    let line = err.lines().last().unwrap();
+    let value: serde_json::Value = serde_json::from_str(line).unwrap();
+    let fault = &value["fault"];
+    assert!(
+        value["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("run: ended by a fault: ")
+    );
+    assert_eq!(fault["vector"], 14);
+    assert_eq!(fault["access"], "0x0");
+    assert_eq!(fault["in_call"], true);
+    assert_eq!(fault["registers"]["r15"], "0xf");
+    assert_eq!(fault["registers"]["rflags"], "0x246");
+    assert_eq!(fault["frames"].as_array().unwrap().len(), 3);
+    assert_eq!(fault["frames"][0]["demangled"], "web::respond");
+    assert_eq!(fault["frames"][2]["owner"], "nobody");
+    assert_eq!(fault["caller"][0]["name"], "crash");
+    assert_eq!(fault["caller"][1]["name"], serde_json::Value::Null);
+}
+
+#[test]
+fn policies() {
+    let policy = Record::Policy {
+        machine: Policy::Control,
+        session: Policy::Observe,
+    };
+    assert_eq!(
+        text(&["policy"], &[policy]),
+        "machine  control\nsession  observe\n"
+    );
+    assert_eq!(json(&["policy"], &[policy])["session"], "observe");
 }

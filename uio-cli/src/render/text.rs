@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use uio_console::record::{Entry, Kind, LogLine, Memory, Record, Stat};
+use uio_console::record::{Entry, Job, Kind, LogLine, Memory, Record, Stat};
 
 use super::Output;
 use super::columns;
-use super::parts::{demangled, kind, level, mode, printable, size, task_state};
+use super::parts::{demangled, job_state, kind, level, mode, printable, size, task_state};
 use super::table::{Align, Column, Table};
 use super::time;
 use crate::client::hello::hex;
@@ -42,7 +42,16 @@ const PROGRAMS: &[Column] = &[
     ("RUNNING", Right),
     ("PATH", Left),
 ];
-const JOBS: &[Column] = &[("JOB", Right), ("TASK", Right), ("NAME", Left)];
+const JOBS: &[Column] = &[
+    ("JOB", Right),
+    ("TASK", Right),
+    ("STATE", Left),
+    ("FOR", Right),
+    ("LIMIT", Right),
+    ("SHARE", Left),
+    ("POLICY", Left),
+    ("NAME", Left),
+];
 
 /// A record of a kind that comes in lists, as a row of its table.
 #[must_use]
@@ -97,10 +106,7 @@ pub fn row(record: &Record<'_>) -> Option<(&'static [Column], Vec<String>)> {
                 printable(program.path),
             ],
         ),
-        Record::Job { number, name, task } => (
-            JOBS,
-            vec![format!("%{number}"), task.to_string(), printable(name)],
-        ),
+        Record::Job(job) => (JOBS, job_row(job)),
         _ => return None,
     })
 }
@@ -150,6 +156,28 @@ fn entry_row(name: &[u8], stat: &Stat) -> Vec<String> {
     ]
 }
 
+fn job_row(job: &Job<'_>) -> Vec<String> {
+    let (mut limit, mut share, mut policy) = Default::default();
+    if let Some(bounds) = job.bounds {
+        limit = bounds.time_ms.map_or("none".to_owned(), time::short);
+        share = match bounds.below {
+            true => "below".to_owned(),
+            false => format!("{}%", bounds.cpu_share),
+        };
+        policy = bounds.policy.name().to_owned();
+    }
+    vec![
+        format!("%{}", job.number),
+        job.task.to_string(),
+        job_state(job.state).to_owned(),
+        time::short(job.age_ms),
+        limit,
+        share,
+        policy,
+        printable(job.name),
+    ]
+}
+
 /// What the text of one record hands on to the next.
 #[derive(Debug, Default)]
 pub struct State {
@@ -194,10 +222,12 @@ impl State {
                 if *cores == 1 { "core" } else { "cores" }
             ),
             Record::Log(line) => writeln!(output.out, "{}", log_text(line, output.colour)),
-            Record::Started { isolation, .. } => {
-                // Not of the program's output, and worth a word every time.
-                writeln!(output.err, "isolation: {}", printable(isolation.as_bytes()))
-            }
+            Record::Policy { machine, session } => writeln!(
+                output.out,
+                "machine  {}\nsession  {}",
+                machine.name(),
+                session.name()
+            ),
             Record::Version {
                 kernel,
                 overlay,
@@ -205,6 +235,7 @@ impl State {
                 build_id,
                 features,
                 isolation,
+                policy,
             } => {
                 let mut text = String::new();
                 for (name, value) in [
@@ -216,6 +247,7 @@ impl State {
                     ("build id", hex(build_id)),
                     ("features", printable(features.as_bytes())),
                     ("isolation", printable(isolation.as_bytes())),
+                    ("policy", policy.name().to_owned()),
                 ] {
                     let _ = writeln!(text, "{name:<10} {value}");
                 }

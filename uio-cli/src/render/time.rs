@@ -56,6 +56,18 @@ pub fn date(seconds: u64) -> String {
     )
 }
 
+/// A span of milliseconds in short: `500 ms`, `1.5 s`, `10 s`, `12 min 5 s`.
+#[must_use]
+pub fn short(ms: u64) -> String {
+    match ms {
+        0..1000 => format!("{ms} ms"),
+        1000..60_000 if ms / 100 % 10 != 0 => format!("{}.{} s", ms / 1000, ms / 100 % 10),
+        1000..60_000 => format!("{} s", ms / 1000),
+        _ if ms / 1000 % 60 == 0 => format!("{} min", ms / 60_000),
+        _ => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),
+    }
+}
+
 /// `2026-01-31T23:59:59Z` (RFC 3339), from seconds since 1970.
 #[must_use]
 pub fn rfc3339(seconds: u64) -> String {

@@ -1,22 +1,21 @@
 //! The guest's command line.
 //!
-//! Hermit splits it as a shell would and takes `env=KEY=VALUE` words, then `--` and the
-//! application's arguments. The loader passes it on as it is.
+//! Hermit splits it as a shell would and takes options (`uio.policy=control`), `env=KEY=VALUE` words,
+//! then `--` and the application's arguments. The loader passes it on as it is.
 
 use crate::error::{Error, Result};
 
 /// The longest command line, in bytes: what the loader takes.
 pub const MAX: usize = 4095;
 
-/// Composes a command line from environment variables and the application's arguments.
+/// Composes a command line from options of the kernel, environment variables and the application's
+/// arguments.
 ///
 /// # Errors
 /// [`Error::Usage`] for what no command line can carry: a zero byte, or more than [`MAX`] bytes.
-pub fn compose(env: &[(String, String)], args: &[String]) -> Result<String> {
-    let mut words: Vec<String> = env
-        .iter()
-        .map(|(key, value)| format!("env={key}={value}"))
-        .collect();
+pub fn compose(options: &[String], env: &[(String, String)], args: &[String]) -> Result<String> {
+    let mut words = options.to_vec();
+    words.extend(env.iter().map(|(key, value)| format!("env={key}={value}")));
     words.push("--".to_owned());
     words.extend_from_slice(args);
     if words.iter().any(|word| word.contains('\0')) {
@@ -60,8 +59,9 @@ mod tests {
         ]
         .map(str::to_owned)
         .to_vec();
-        let line = compose(&env, &args).unwrap();
+        let line = compose(&["uio.policy=full".to_owned()], &env, &args).unwrap();
         let mut words = shell_words::split(&line).unwrap();
+        assert_eq!(words.remove(0), "uio.policy=full");
         assert_eq!(words.remove(0), "env=A=with space");
         assert_eq!(words.remove(0), "--");
         assert_eq!(words, args);
@@ -69,9 +69,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        assert!(compose(&[], &["a\0b".to_owned()]).is_err());
-        assert!(compose(&[], &["x".repeat(MAX)]).is_err());
-        assert_eq!(compose(&[], &[]).unwrap(), "--");
+        assert!(compose(&[], &[], &["a\0b".to_owned()]).is_err());
+        assert!(compose(&[], &[], &["x".repeat(MAX)]).is_err());
+        assert_eq!(compose(&[], &[], &[]).unwrap(), "--");
     }
 
     #[test]

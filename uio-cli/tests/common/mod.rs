@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use uio_cli::broker::serial::Log;
 use uio_cli::broker::server::{Ended, Observer, Server, Vm};
-use uio_cli::client::Client;
+use uio_cli::client::{Client, GuestInfo};
 use uio_console::MAX_FRAME;
 use uio_console::frame::stuff;
 use uio_core::Receiver;
@@ -47,7 +47,7 @@ struct Nobody;
 impl Observer for Nobody {
     fn serial(&mut self, _: &[u8]) {}
     fn diagnostics(&mut self, _: &[u8]) {}
-    fn ready(&mut self) {}
+    fn ready(&mut self, _: &GuestInfo) {}
 }
 
 impl FakeVm {
@@ -74,7 +74,11 @@ impl FakeVm {
         let log = Log::create(&dir.join("log")).unwrap();
         let pid = child.id();
         let broker = thread::spawn(move || {
-            let vm = Vm { child, console };
+            let vm = Vm {
+                child,
+                console,
+                share: None,
+            };
             Server::new(vm, listener, signals, log, &mut Nobody)
                 .unwrap()
                 .run()

@@ -1,5 +1,7 @@
 //! What clients say.
 
+use uio_console::{Policy, Terms};
+
 use super::*;
 
 impl Mux {
@@ -44,7 +46,12 @@ impl Mux {
     fn client_request(&mut self, client: ClientId, message: &ToGuest<'_>) {
         let name = match *message {
             ToGuest::Hello { .. } => return,
-            ToGuest::Exec { id, credit, argv } => return self.exec(client, id, credit, argv),
+            ToGuest::Exec {
+                id,
+                credit,
+                terms,
+                argv,
+            } => return self.exec(client, id, credit, terms, argv),
             ToGuest::Stdin { id, .. }
             | ToGuest::StdinEnd { id }
             | ToGuest::Credit { id, .. }
@@ -85,7 +92,25 @@ impl Mux {
         }
     }
 
-    fn exec(&mut self, client: ClientId, name: RequestId, credit: u32, argv: &[u8]) {
+    /// The terms that a request of this client gets: its policy is the lowest that the client ever
+    /// asked for, and what its file is like is seen here, whatever the client says of it.
+    fn terms(&mut self, client: ClientId, asked: Terms, argv: &[u8]) -> Terms {
+        let policy = match self.clients.get_mut(&client) {
+            Some(client) => {
+                client.policy = client.policy.min(asked.policy);
+                client.policy
+            }
+            None => Policy::Observe,
+        };
+        let fresh = self.files.as_ref();
+        Terms {
+            policy,
+            fresh: fresh.and_then(|files| files.of(&self.mount, argv)),
+            ..asked
+        }
+    }
+
+    fn exec(&mut self, client: ClientId, name: RequestId, credit: u32, asked: Terms, argv: &[u8]) {
         if self.requests.named(client, name).is_some() {
             return self.close(client, CloseReason::DuplicateId);
         }
@@ -95,13 +120,22 @@ impl Mux {
             return self.refuse(client, name, max);
         };
         let granted = u64::from(credit).min(WINDOW);
-        let exec = ToGuest::Exec {
+        let terms = self.terms(client, asked, argv);
+        let exec = |terms| ToGuest::Exec {
             id: RequestId(id),
             // At most what the client gave.
             credit: granted as u32,
+            terms,
             argv,
         };
-        if !self.to_guest.push(&exec, About::Nothing) {
+        // A long command line goes without what the file is like.
+        let short = Terms {
+            fresh: None,
+            ..terms
+        };
+        if !self.to_guest.push(&exec(terms), About::Nothing)
+            && !self.to_guest.push(&exec(short), About::Nothing)
+        {
             return self.close(client, CloseReason::Oversized);
         }
         let request = Request {

@@ -1,7 +1,5 @@
 //! What the guest says. It is trusted no further than a client is.
 
-use uio_console::Hello;
-
 use super::*;
 
 impl Mux {
@@ -43,6 +41,7 @@ impl Mux {
             "overlay {} on kernel {} answered",
             hello.overlay, hello.kernel
         ));
+        self.mount = hello.share.as_bytes().to_vec();
         self.session = Session::Open(payload);
         self.answer_waiting();
     }
