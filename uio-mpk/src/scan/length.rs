@@ -1,7 +1,7 @@
 //! Where an instruction ends.
 
 use super::class::Class;
-use super::table::{BYTES, Behind, FORM, MODRM, ONE, OTHER, SIB, SIZED, behind, kind};
+use super::table::{BYTES, FORM, MODRM, ONE, OTHER, SIB, SIZED, TWO, kind};
 
 /// Most bytes of an instruction (SDM volume 2, 2.3.11).
 pub const MAX: usize = 15;
@@ -48,13 +48,9 @@ pub fn decode(code: &[u8; WINDOW]) -> Step {
             return INVALID;
         }
     };
-    let (mut len, class) = if entry & OTHER == 0 {
-        (simple(code, at, entry, prefixes), None)
-    } else {
-        other(code, at, entry, prefixes)
-    };
+    let (len, class) = other(code, at, entry, prefixes);
     if len > MAX {
-        len = 0;
+        return INVALID;
     }
     Step {
         len: len as u8,
@@ -78,11 +74,13 @@ impl Prefixes {
     }
 }
 
+/// A byte; any of them from the window's end on, where the instruction is too long anyway.
 fn byte(code: &[u8; WINDOW], at: usize) -> u8 {
-    code.get(at).copied().unwrap_or_default()
+    code[at % WINDOW]
 }
 
 /// Where the operand ends whose ModRM byte is at `at`.
+#[inline(never)]
 fn operand(code: &[u8; WINDOW], at: usize) -> usize {
     let form = FORM[usize::from(byte(code, at))];
     let more = if form & SIB != 0 && byte(code, at + 1) & 7 == 5 {
@@ -93,15 +91,14 @@ fn operand(code: &[u8; WINDOW], at: usize) -> usize {
     at + usize::from(form & !SIB) + more
 }
 
-fn simple(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> usize {
-    let mut end = at + usize::from(entry & BYTES);
-    if entry & SIZED != 0 {
-        end -= 4 - prefixes.immediate();
-    }
+/// The end of an instruction whose opcode ends at `at` and has this entry in a table.
+fn simple(code: &[u8; WINDOW], at: usize, entry: u8) -> usize {
+    let opcode = usize::from(entry & BYTES);
     if entry & MODRM != 0 {
-        end += operand(code, at + 1) - (at + 1);
+        operand(code, at + 1) + opcode - 1
+    } else {
+        at + opcode
     }
-    end
 }
 
 fn other(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> (usize, Option<Class>) {
@@ -109,6 +106,14 @@ fn other(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> (usiz
     let register = next >> 3 & 7;
     let end = operand(code, at + 1);
     let plain = match entry {
+        _ if entry & OTHER == 0 => {
+            let end = simple(code, at, entry);
+            if entry & SIZED != 0 {
+                end - 4 + prefixes.immediate()
+            } else {
+                end
+            }
+        }
         kind::ESCAPE => {
             let class = system(next, byte(code, at + 2), byte(code, at + 3));
             return (escape(code, at, next, prefixes), class);
@@ -167,13 +172,16 @@ fn escape(code: &[u8; WINDOW], at: usize, op: u8, prefixes: Prefixes) -> usize {
         0x38 => operand(code, at + 3),
         0x3a => operand(code, at + 3) + 1,
         // EXTRQ and INSERTQ of SSE4a.
-        0x78 if prefixes.operand || prefixes.repne => operand(code, at + 2) + 2,
-        _ => match behind(op) {
-            Behind::Nothing => at + 2,
-            Behind::ModRm => operand(code, at + 2),
-            Behind::ModRmByte => operand(code, at + 2) + 1,
-            Behind::Displacement => at + 6,
-        },
+        0x78 => operand(code, at + 2) + if prefixes.operand || prefixes.repne { 2 } else { 0 },
+        _ => {
+            let entry = TWO[usize::from(op)];
+            let entry = match entry & OTHER {
+                0 => entry,
+                _ if matches!(op, 0x01 | 0xb2..=0xb5) => 1 | MODRM,
+                _ => 1,
+            };
+            simple(code, at + 1, entry)
+        }
     }
 }
 
@@ -200,9 +208,8 @@ fn system(op: u8, next: u8, modrm: u8) -> Option<Class> {
 fn vector(code: &[u8; WINDOW], at: usize, map: u8) -> usize {
     let end = operand(code, at + 1);
     match map {
-        1 => match behind(byte(code, at)) {
-            Behind::Nothing => at + 1,
-            Behind::ModRmByte => end + 1,
+        1 => match TWO[usize::from(byte(code, at))] {
+            entry if entry & OTHER == 0 => simple(code, at, entry),
             _ => end,
         },
         3 | 8 => end + 1,

@@ -2,6 +2,7 @@
 
 use super::class::{Class, Classes};
 use super::length::{self, WINDOW};
+use super::table::{SUSPECT, TWO};
 use super::{Found, window};
 
 /// The byte that opcodes of more than one byte begin with.
@@ -10,20 +11,6 @@ const ESCAPE: u8 = 0x0f;
 /// Every byte of it is 1.
 const ONES: u64 = u64::MAX / 255;
 
-/// The second bytes that may make a refused instruction, one bit each.
-static SECOND: [u32; 8] = second();
-
-const fn second() -> [u32; 8] {
-    const BYTES: [u8; 9] = [0x00, 0x01, 0x07, 0x22, 0x23, 0x30, 0x38, 0xae, 0xc7];
-    let mut set = [0; 8];
-    let mut index = 0;
-    while index < BYTES.len() {
-        set[BYTES[index] as usize / 32] |= 1 << (BYTES[index] % 32);
-        index += 1;
-    }
-    set
-}
-
 /// The first instruction in `code`, at whatever byte it begins, that could undo isolation at once.
 /// Code has such bytes by accident about five times in a MiB.
 ///
@@ -31,20 +18,21 @@ const fn second() -> [u32; 8] {
 /// behind `code` can be executed too, give at least [`super::BEHIND`] bytes of that with it.
 #[must_use]
 pub fn anywhere(code: &[u8], granted: Classes) -> Option<Found> {
-    let (chunks, rest) = code.as_chunks::<16>();
+    let mut rest = code;
     let mut at = 0;
-    for chunk in chunks {
-        let both = u128::from_le_bytes(*chunk);
-        let (low, high) = (candidates(both as u64), candidates((both >> 64) as u64));
-        if low | high != 0
-            && let Some(found) =
-                first(code, at, low, granted).or_else(|| first(code, at + 8, high, granted))
-        {
-            return Some(found);
+    while let Some(chunk) = rest.first_chunk() {
+        let mut candidates = candidates(u64::from_le_bytes(*chunk));
+        while candidates != 0 {
+            let found = refused(code, at + candidates.trailing_zeros() as usize / 8, granted);
+            if found.is_some() {
+                return found;
+            }
+            candidates &= candidates - 1;
         }
         at += chunk.len();
+        rest = rest.get(chunk.len()..).unwrap_or_default();
     }
-    (at..at + rest.len()).find_map(|at| refused(code, at, granted))
+    (at..code.len()).find_map(|at| refused(code, at, granted))
 }
 
 /// Has the highest bit of every byte set that is 0F in `bytes`, and perhaps that of others.
@@ -53,23 +41,11 @@ fn candidates(bytes: u64) -> u64 {
     zeroes.wrapping_sub(ONES) & !zeroes & (ONES << 7)
 }
 
-/// The first refused instruction at one of the candidates, the first of which is at `at`.
-fn first(code: &[u8], at: usize, mut candidates: u64, granted: Classes) -> Option<Found> {
-    while candidates != 0 {
-        let found = refused(code, at + candidates.trailing_zeros() as usize / 8, granted);
-        if found.is_some() {
-            return found;
-        }
-        candidates &= candidates - 1;
-    }
-    None
-}
-
-/// The instruction at `at`, if it is to be refused.
-#[inline]
+/// The instruction whose byte 0F may be at `at`, if it is to be refused.
+#[inline(always)]
 fn refused(code: &[u8], at: usize, granted: Classes) -> Option<Found> {
-    let &[escape, op] = code.get(at..)?.first_chunk::<2>()?;
-    if escape != ESCAPE || SECOND[usize::from(op / 32)] >> (op % 32) & 1 == 0 {
+    let op = *code.get(at + 1)?;
+    if TWO[usize::from(op)] & SUSPECT == 0 {
         return None;
     }
     classify(code, at, op, granted)
@@ -77,6 +53,9 @@ fn refused(code: &[u8], at: usize, granted: Classes) -> Option<Found> {
 
 #[inline(never)]
 fn classify(code: &[u8], at: usize, op: u8, granted: Classes) -> Option<Found> {
+    if code.get(at) != Some(&ESCAPE) {
+        return None;
+    }
     let (class, prefix) = class(code, at, op)?;
     let from = match prefix {
         Some(prefix) => prefixed(code, at, prefix)?,

@@ -4,9 +4,9 @@
 /// Bits of an entry of [`ONE`] that hold the bytes of opcode and immediate.
 pub const BYTES: u8 = 0x07;
 /// A ModRM byte follows the opcode.
-pub const MODRM: u8 = 0x08;
+pub const MODRM: u8 = 0x20;
 /// Of the immediate's four bytes there are two with an operand size of 16 bits.
-pub const SIZED: u8 = 0x10;
+pub const SIZED: u8 = 0x40;
 /// The entry is one of [`kind`] instead. [`MODRM`] is set with it.
 pub const OTHER: u8 = 0x80;
 
@@ -15,7 +15,7 @@ pub mod kind {
     use super::{MODRM, OTHER};
 
     const fn new(number: u8) -> u8 {
-        OTHER | MODRM | number & 7 | (number & 0x38) << 1
+        OTHER | MODRM | number
     }
 
     /// No instruction of 64-bit mode.
@@ -128,46 +128,35 @@ const fn one_of(op: u8) -> u8 {
     }
 }
 
-/// What follows an opcode of two bytes, `0F xx`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Behind {
-    /// Nothing.
-    Nothing,
-    /// A ModRM byte.
-    ModRm,
-    /// A ModRM byte and an immediate byte.
-    ModRmByte,
-    /// A displacement of four bytes.
-    Displacement,
-}
+/// The second byte of an opcode that is looked for at every byte. In [`TWO`] only.
+pub const SUSPECT: u8 = 0x40;
 
-/// Two bits for every second byte, the lowest first.
-static TWO: [u8; 64] = two();
+/// The opcodes of two bytes, `0F xx`, as if they began at the second. Those with [`OTHER`] have
+/// nothing else to say than [`SUSPECT`].
+pub static TWO: [u8; 256] = two();
 
-const fn two() -> [u8; 64] {
-    let mut table = [0; 64];
+const fn two() -> [u8; 256] {
+    let mut table = [0; 256];
     let mut op = 0;
     while op < 256 {
-        let behind: u8 = match op as u8 {
-            0x80..=0x8f => 3,
-            0x0f | 0x70..=0x73 | 0xa4 | 0xac | 0xba | 0xc2 | 0xc4..=0xc6 => 2,
-            0x04..=0x0c | 0x0e | 0x30..=0x37 | 0x77 | 0xa0..=0xa2 | 0xa8..=0xaa | 0xc8..=0xcf => 0,
-            _ => 1,
-        };
-        table[op / 4] |= behind << (op % 4 * 2);
+        table[op] = two_of(op as u8);
         op += 1;
     }
     table
 }
 
-/// What follows `0F op`.
-pub fn behind(op: u8) -> Behind {
-    let four = TWO.get(usize::from(op / 4)).copied().unwrap_or_default();
-    match four >> (op % 4 * 2) & 3 {
-        0 => Behind::Nothing,
-        1 => Behind::ModRm,
-        2 => Behind::ModRmByte,
-        _ => Behind::Displacement,
+const fn two_of(op: u8) -> u8 {
+    let entry = match op {
+        0x80..=0x8f => 5,
+        0x0f | 0x70..=0x73 | 0xa4 | 0xac | 0xba | 0xc2 | 0xc4..=0xc6 => 2 | MODRM,
+        0x01 | 0x05 | 0x06 | 0x08 | 0x09 | 0x20..=0x23 | 0x34 | 0x35 | 0x37 | 0x38 | 0x3a
+        | 0x78 | 0xa1 | 0xa9 | 0xaa | 0xb2 | 0xb4 | 0xb5 => OTHER | MODRM,
+        0x04..=0x0c | 0x0e | 0x30..=0x37 | 0x77 | 0xa0..=0xa2 | 0xa8..=0xaa | 0xc8..=0xcf => 1,
+        _ => 1 | MODRM,
+    };
+    match op {
+        0x00 | 0x01 | 0x07 | 0x22 | 0x23 | 0x30 | 0x38 | 0xae | 0xc7 => entry | SUSPECT,
+        _ => entry,
     }
 }
 

@@ -29,6 +29,21 @@ const SECOND: [u8; 30] = [
 ];
 const VECTOR: [u8; 4] = [0x62, 0xc4, 0xc5, 0x8f];
 
+/// The prefix of a vector instruction, most often one that exists.
+fn vector(random: &mut Random, code: &mut Vec<u8>) {
+    let bits = random.next();
+    match random.of(&VECTOR) {
+        0xc5 => code.extend([0xc5, 0xf8 | bits as u8 & 7]),
+        0xc4 => code.extend([0xc4, 0xe1 + (bits % 3) as u8, 0x78 | (bits >> 8) as u8 & 0x87]),
+        0x8f => code.extend([0x8f, 0xe8 + (bits % 3) as u8, 0x78 | (bits >> 8) as u8 & 0x84]),
+        _ => {
+            let map = [1, 2, 3, 5, 6, 7][bits as usize % 6];
+            let second = 0x7c | (bits >> 8) as u8 & 0x83;
+            code.extend([0x62, 0xf0 | map, second, 0x08 | (bits >> 16) as u8 & 0x60]);
+        }
+    }
+}
+
 /// Bytes among which refused instructions are frequent.
 fn like_code(random: &mut Random) -> Vec<u8> {
     let mut code = Vec::new();
@@ -46,7 +61,7 @@ fn like_code(random: &mut Random) -> Vec<u8> {
                     code.push(random.of(&[0x80, 0x81, 0x82, 0xf8, 0xf6]));
                 }
             }
-            4 => code.push(random.of(&VECTOR)),
+            4 => vector(random, &mut code),
             _ => code.push(random.next() as u8),
         }
         for _ in 0..random.next() % 6 {
