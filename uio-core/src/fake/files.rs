@@ -44,6 +44,10 @@ struct Faults {
     short: AtomicUsize,
     /// Reads beyond this offset fail with `EIO`; 0 for none.
     bad_from: AtomicUsize,
+    /// Nanoseconds by which all files are newer than at first.
+    newer_ns: AtomicUsize,
+    /// Files that were opened or asked for their status.
+    asked: AtomicUsize,
 }
 
 /// See the module. Clones share their files.
@@ -124,6 +128,16 @@ impl FakeFiles {
         self.faults.bad_from.store(offset, SeqCst);
     }
 
+    /// Makes all files newer by a nanosecond.
+    pub fn touch(&self) {
+        self.faults.newer_ns.fetch_add(1, SeqCst);
+    }
+
+    /// How many files were opened or asked for their status.
+    pub fn asked(&self) -> usize {
+        self.faults.asked.load(SeqCst)
+    }
+
     /// Files that are open.
     pub fn open_files(&self) -> usize {
         self.open.load(SeqCst)
@@ -187,7 +201,7 @@ fn parent(path: &[u8]) -> &[u8] {
     }
 }
 
-fn stat(inode: u64, node: &Node) -> Stat {
+fn stat(inode: u64, node: &Node, faults: &Faults) -> Stat {
     let (kind, mode, size) = match node {
         Node::Directory => (Kind::Directory, 0o755, 0),
         Node::File(bytes) => (Kind::File, 0o644, bytes.lock().unwrap().len() as u64),
@@ -196,7 +210,7 @@ fn stat(inode: u64, node: &Node) -> Stat {
         kind,
         mode,
         size,
-        modified_ns: 1_700_000_000_000_000_000,
+        modified_ns: 1_700_000_000_000_000_000 + faults.newer_ns.load(SeqCst) as u64,
         inode,
         links: 1,
         uid: 0,
@@ -206,6 +220,7 @@ fn stat(inode: u64, node: &Node) -> Stat {
 
 impl Files for FakeFiles {
     fn open(&self, path: &[u8], how: Open) -> Result<Box<dyn File>, Error> {
+        self.faults.asked.fetch_add(1, SeqCst);
         let found = match (self.node(path), how.create) {
             (Err(ENOENT), Some(_)) => {
                 self.make(path, Node::File(Arc::default()))?;
@@ -235,7 +250,8 @@ impl Files for FakeFiles {
 
     fn stat(&self, path: &[u8]) -> Result<Stat, Error> {
         let (inode, node) = self.node(path)?;
-        Ok(stat(inode, &node))
+        self.faults.asked.fetch_add(1, SeqCst);
+        Ok(stat(inode, &node, &self.faults))
     }
 
     fn list(&self, path: &[u8], stats: bool, each: &mut Visit<'_>) -> Result<(), Error> {
@@ -246,7 +262,7 @@ impl Files for FakeFiles {
         for (child, (inode, node)) in &tree {
             if child != b"/" && parent(child) == path {
                 let at = child.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-                let stat = stat(*inode, node);
+                let stat = stat(*inode, node, &self.faults);
                 let entry = Entry {
                     name: &child[at + 1..],
                     kind: stat.kind,
@@ -381,7 +397,11 @@ impl File for FakeFile {
     }
 
     fn stat(&mut self) -> Result<Stat, Error> {
-        Ok(stat(self.inode, &Node::File(self.bytes.clone())))
+        Ok(stat(
+            self.inode,
+            &Node::File(self.bytes.clone()),
+            &self.faults,
+        ))
     }
 
     fn sync(&mut self) -> Result<(), Error> {
