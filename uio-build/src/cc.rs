@@ -25,6 +25,8 @@ use crate::{Error, Result};
 pub struct Options {
     /// The compiler of C; without one, `$CC`, then gcc, clang or cc, whichever is there.
     pub compiler: Option<OsString>,
+    /// The linker of programs in Rust; without one, `ld`, else LLVM's in whichever place.
+    pub linker: Option<OsString>,
     /// Flags for the compilers, after the ones that are always given.
     pub flags: Vec<OsString>,
     /// Whether the object keeps what a debugger reads.
@@ -154,7 +156,7 @@ pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Sum
         }
         parts => {
             let new = room.path().join("program.o");
-            link::whole(parts, &new, &room, options.debug)?;
+            link::whole(parts, &new, &room, options)?;
             new
         }
     };

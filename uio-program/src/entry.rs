@@ -78,10 +78,15 @@ pub fn panicked(info: &PanicInfo<'_>) -> ! {
 /// Makes a function `fn main(args: Args) -> impl Outcome` the program's, with the program's own heap for `alloc` and
 /// a panic handler. Stands once in a program, at the level of a module.
 ///
-/// Under `cargo test`, where the program is no program, there is nothing of it.
+/// Under `cargo test`, where the program is no program, nothing of it remains.
 #[macro_export]
 macro_rules! entry {
     ($main:path) => {
+        #[cfg(test)]
+        const _: () = {
+            let _ = $main;
+        };
+
         #[cfg(not(test))]
         #[allow(unsafe_code)]
         const _: () = {

@@ -1,11 +1,13 @@
 //! Libraries and objects to one object, of what `main` needs.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use object::elf;
 use object::read::elf::{FileHeader, Sym};
 
+use super::Options;
 use super::room::Room;
 use crate::{Error, Result, command, linker};
 
@@ -34,10 +36,11 @@ const DEBUG: &str = "*(.debug_* .zdebug_*)";
 ///
 /// # Errors
 /// [`Error::NoLinker`]; [`Error::Failed`] with the linker's words; [`Error::App`] if there is no `main`.
-pub(super) fn whole(parts: &[PathBuf], out: &Path, room: &Room, debug: bool) -> Result<()> {
+pub(super) fn whole(parts: &[PathBuf], out: &Path, room: &Room, options: &Options) -> Result<()> {
+    let debug = options.debug;
     let script = SCRIPT.replace("@debug@", if debug { "" } else { DEBUG });
     let script = room.write("program.ld", &script)?;
-    let mut link = find()?;
+    let mut link = find(options.linker.as_deref())?;
     link.args([
         "-r",
         "--gc-sections",
@@ -68,14 +71,20 @@ pub(super) fn whole(parts: &[PathBuf], out: &Path, room: &Room, debug: bool) -> 
     }
 }
 
-/// GNU's linker, or LLVM's.
-fn find() -> Result<Command> {
-    if command::capture(Command::new("ld").arg("--version")).is_ok() {
-        return Ok(Command::new("ld"));
+/// The linker that was asked for, else GNU's, else LLVM's.
+fn find(asked: Option<&OsStr>) -> Result<Command> {
+    let program = match asked {
+        Some(asked) => asked.to_owned(),
+        None if command::capture(Command::new("ld").arg("--version")).is_ok() => "ld".into(),
+        None => linker::find_any()?.into(),
+    };
+    let mut linker = Command::new(&program);
+    let name = Path::new(&program).file_name().unwrap_or_default();
+    if name == "rust-lld" {
+        // It is all of LLVM's linkers.
+        linker.args(["-flavor", "gnu"]);
     }
-    let mut lld = Command::new(linker::find_any()?);
-    lld.args(["-flavor", "gnu"]);
-    Ok(lld)
+    Ok(linker)
 }
 
 /// Whether the object defines `main`; `None` if it is none.

@@ -306,3 +306,34 @@ fn what_is_wrong_with_a_package_is_told() {
     let words = compile(&[loose]);
     assert!(words.contains("unsafe"), "{words}");
 }
+
+#[test]
+fn the_linker_of_llvm_serves_as_well() {
+    let Some(mut guest) = guest_with("fn main(_: Args) {}") else {
+        return;
+    };
+    let Ok(lld) = uio_build::linker::find_any() else {
+        println!("skipped: neither rust-lld nor ld.lld is installed");
+        return;
+    };
+    let room = Room::new();
+    let source = room.write(
+        "program.rs",
+        &format!(
+            "{HEAD}fn main(_: Args) -> i32 {{ println!(\"{{:?}}\", total.load(Relaxed) >= i64::MIN); 12 }}"
+        ),
+    );
+    let out = room.0.join("program.o");
+    let options = cc::Options {
+        linker: Some(lld.into()),
+        ..cc::Options::default()
+    };
+    cc::compile(&[source], &out, &options).unwrap();
+    guest
+        .host
+        .files
+        .add("/uio/program.o", &std::fs::read(out).unwrap());
+    let answer = guest.run(&["run", "/uio/program.o"]);
+    assert_eq!((answer.status, answer.failures), (Some(12), vec![]));
+    assert_eq!(answer.stdout, b"true\n");
+}

@@ -1,7 +1,6 @@
 //! `uio cc`: programs for guests.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use serde_json::json;
 use uio_build::cc;
@@ -19,11 +18,15 @@ use crate::render::parts::size;
 pub fn run(args: CcArgs, format: Format) -> Result<u8> {
     let out = match args.out {
         Some(out) => out,
-        None => default_out(&args.sources)?,
+        None => cc::default_object(&args.sources)
+            .ok_or_else(|| Error::Usage("name the object to make with `-o`".to_owned()))?,
     };
     let options = cc::Options {
         compiler: args.compiler,
         flags: args.flags,
+        debug: args.debug,
+        target_dir: args.target_dir,
+        linker: None,
     };
     let summary = cc::compile(&args.sources, &out, &options)?;
     let _ = std::io::stderr().write_all(summary.warnings.as_bytes());
@@ -41,13 +44,4 @@ pub fn run(args: CcArgs, format: Format) -> Result<u8> {
         }))?,
     }
     Ok(exit::OK)
-}
-
-fn default_out(sources: &[PathBuf]) -> Result<PathBuf> {
-    sources
-        .first()
-        .filter(|source| source.extension().is_none_or(|extension| extension != "o"))
-        .and_then(|source| source.file_stem())
-        .map(|stem| PathBuf::from(stem).with_extension("o"))
-        .ok_or_else(|| Error::Usage("name the object to make with `-o`".to_owned()))
 }

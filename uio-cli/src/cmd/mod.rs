@@ -9,6 +9,7 @@ pub mod guest_commands;
 pub mod list;
 pub mod loader;
 pub mod logs;
+pub mod new_program;
 pub mod progress;
 pub mod run;
 pub mod shell;
@@ -42,6 +43,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Shell(args) => shell::run(&args, format),
         Command::Build(args) => build::run(args, format),
         Command::Cc(args) => cc::run(args, format),
+        Command::NewProgram(args) => new_program::run(&args, format),
         Command::Doctor => doctor::run(format),
         Command::Broker(args) => broker::run(&args),
     }
