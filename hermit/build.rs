@@ -9,7 +9,7 @@ use uio_build::toolchain::Toolchain;
 use uio_build::{Error, command};
 
 /// Features of this package that the kernel has under the same name.
-const FORWARDED: [&str; 20] = [
+const FORWARDED: [&str; 21] = [
     "acpi",
     "dhcpv4",
     "dns",
@@ -28,6 +28,7 @@ const FORWARDED: [&str; 20] = [
     "trace",
     "udp",
     "uio",
+    "uio-mpk",
     "vga",
     "vsock",
 ];

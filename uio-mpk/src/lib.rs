@@ -9,6 +9,8 @@
 #![deny(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
+pub mod domain;
+#[cfg(target_arch = "x86_64")]
 pub mod gate;
 pub mod keys;
 pub mod rights;

@@ -21,6 +21,7 @@ const FEATURES: &str = {
 		("udp", cfg!(feature = "udp")),
 		("vsock", cfg!(feature = "vsock")),
 		("uio", cfg!(feature = "uio")),
+		("uio-mpk", cfg!(feature = "uio-mpk")),
 		("uio-virtio", cfg!(feature = "uio-virtio")),
 	];
 	const fn join() -> ([u8; 128], usize) {
@@ -79,25 +80,56 @@ fn read<T: Copy>(base: u64, size: u64, offset: u64) -> Option<T> {
 	Some(unsafe { ptr.read_unaligned() })
 }
 
-/// The GNU build id (note type 3) of the loaded image, found through its program headers
-/// (System V gABI, chapter 5), which the linker puts into the first loaded page.
-fn build_id(base: u64, size: u64) -> Option<&'static [u8]> {
-	const PT_NOTE: u32 = 4;
-	const NT_GNU_BUILD_ID: u32 = 3;
-
+/// Calls `each` with the type, flags, offset and size in memory of every program header (System V
+/// gABI, chapter 5), which the linker puts into the first loaded page, until it gives something.
+fn headers<T>(
+	base: u64,
+	size: u64,
+	mut each: impl FnMut(u32, u32, u64, u64) -> Option<T>,
+) -> Option<T> {
 	if read::<[u8; 4]>(base, size, 0)? != *b"\x7fELF" {
 		return None;
 	}
 	let headers: u64 = read(base, size, 32)?;
 	let header_size = u64::from(read::<u16>(base, size, 54)?);
 	let header_count = u64::from(read::<u16>(base, size, 56)?);
-	for i in 0..header_count {
-		let header = headers.checked_add(i * header_size)?;
-		if read::<u32>(base, size, header)? != PT_NOTE {
-			continue;
+	(0..header_count).find_map(|index| {
+		let header = headers.checked_add(index * header_size)?;
+		each(
+			read(base, size, header)?,
+			read(base, size, header.checked_add(4)?)?,
+			read(base, size, header.checked_add(16)?)?,
+			read(base, size, header.checked_add(40)?)?,
+		)
+	})
+}
+
+/// Whether an address lies in a segment of the image that holds code.
+pub(super) fn is_code(address: u64) -> bool {
+	const PT_LOAD: u32 = 1;
+	const PF_X: u32 = 1;
+
+	let base = env::get_base_address().as_u64();
+	let Some(offset) = address.checked_sub(base) else {
+		return false;
+	};
+	headers(base, env::get_image_size() as u64, |kind, flags, start, len| {
+		let inside = offset >= start && offset - start < len;
+		(kind == PT_LOAD && flags & PF_X != 0 && inside).then_some(())
+	})
+	.is_some()
+}
+
+/// The GNU build id (note type 3) of the loaded image, found through its program headers.
+fn build_id(base: u64, size: u64) -> Option<&'static [u8]> {
+	const PT_NOTE: u32 = 4;
+	const NT_GNU_BUILD_ID: u32 = 3;
+
+	headers(base, size, |kind, _, mut note, len| {
+		if kind != PT_NOTE {
+			return None;
 		}
-		let mut note: u64 = read(base, size, header.checked_add(16)?)?;
-		let end = note.checked_add(read::<u64>(base, size, header.checked_add(40)?)?)?;
+		let end = note.checked_add(len)?;
 		while note < end {
 			let name_len = u64::from(read::<u32>(base, size, note)?);
 			let len = u64::from(read::<u32>(base, size, note + 4)?);
@@ -114,6 +146,6 @@ fn build_id(base: u64, size: u64) -> Option<&'static [u8]> {
 			}
 			note = desc + len.next_multiple_of(4);
 		}
-	}
-	None
+		None
+	})
 }

@@ -4,7 +4,7 @@ use uio_core::engine::{Engine, Receiver};
 
 use super::files::AllFiles;
 use super::platform::Hermit;
-use super::program::Unisolated;
+use super::program::{self, Programs};
 use super::tasks::{self, OVERLAY_PRIO, WORKER_PRIO};
 use crate::arch::core_local::core_scheduler;
 #[cfg(feature = "uio-virtio")]
@@ -29,12 +29,12 @@ impl uio_core::Channel for Host {
 }
 
 /// The engine. It allocates nothing before somebody talks to it.
-pub(super) static ENGINE: Engine<Hermit> = Engine::new(&Hermit, &AllFiles, &HOST, &Unisolated);
+pub(super) static ENGINE: Engine<Hermit> = Engine::new(&Hermit, &AllFiles, &HOST, &Programs);
 
 /// Bytes of stack of the overlay task.
 const OVERLAY_STACK: usize = 32 * 1024;
 
-/// Bytes of stack of a worker; programs run on it.
+/// Bytes of stack of a worker; without protection keys programs run on it.
 const WORKER_STACK: usize = 64 * 1024;
 
 /// Starts the task that listens, if there is a console to listen to.
@@ -75,7 +75,9 @@ pub(super) fn spawn_worker(worker: usize) -> bool {
 }
 
 extern "C" fn work(worker: usize) {
+	program::worker_started(worker);
 	ENGINE.worker(worker);
+	program::worker_ended(worker);
 	tasks::ended(WORKER_STACK);
 }
 

@@ -6,13 +6,18 @@
 //! neither looks through what the application has blocked.
 
 use alloc::rc::Rc;
+#[cfg(feature = "uio-mpk")]
+use core::arch::asm;
 use core::cell::RefCell;
+use core::ops::Range;
 use core::ptr;
 
 use hermit_sync::{InterruptTicketMutex, without_interrupts};
 
 use super::task::{Task, TaskHandle, TaskId, TaskStatus};
 use super::{PerCoreScheduler, WAITING_TASKS};
+#[cfg(feature = "uio-mpk")]
+use crate::arch::kernel::processor::{FPUState, supports_avx};
 use crate::arch::kernel::scheduler::TaskStacks;
 use crate::arch::switch::{switch_to_fpu_owner, switch_to_task};
 
@@ -151,5 +156,41 @@ impl PerCoreScheduler {
 		let task = self.current_task.borrow();
 		let stack = task.stacks.get_interrupt_stack() + task.stacks.get_interrupt_stack_size();
 		stack.as_u64() - TaskStacks::MARKER_SIZE as u64
+	}
+
+	/// The stack of the current task.
+	pub(crate) fn uio_stack(&self) -> Range<u64> {
+		let task = self.current_task.borrow();
+		let start = task.stacks.get_user_stack().as_u64();
+		start..start + task.stacks.get_user_stack_size() as u64
+	}
+
+	/// Where all stacks of the current task are, and the one of them that interrupts use.
+	#[cfg(feature = "uio-mpk")]
+	pub(crate) fn uio_stacks(&self) -> (Range<usize>, Range<usize>) {
+		let task = self.current_task.borrow();
+		let interrupts = task.stacks.get_interrupt_stack().as_usize();
+		let all = interrupts..self.uio_stack().end as usize;
+		let interrupts = interrupts..interrupts + task.stacks.get_interrupt_stack_size();
+		(all, interrupts)
+	}
+
+	/// Gives the current task the floating-point state of a new one, if its own is loaded, or, with
+	/// `saved`, wherever it is.
+	#[cfg(feature = "uio-mpk")]
+	pub(crate) fn uio_reset_floating(&mut self, saved: bool) {
+		without_interrupts(|| {
+			if saved {
+				self.current_task.borrow_mut().last_fpu_state = FPUState::new();
+			}
+			if Rc::ptr_eq(&self.current_task, &self.fpu_owner) {
+				// SAFETY: the kernel has turned on SSE, and AVX where there is AVX. The flag that
+				// makes the next use an exception is clear while its owner runs.
+				unsafe {
+					asm!("clts", options(nomem, nostack));
+					uio_mpk::gate::reset_floating_point(supports_avx());
+				}
+			}
+		});
 	}
 }

@@ -10,31 +10,54 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
 
-use super::enter;
+use super::Run;
 use crate::arch::kernel::interrupts::IDT;
 
 /// The kernel's handlers, by vector.
 static KERNEL_HANDLERS: [AtomicU64; 32] = [const { AtomicU64::new(0) }; 32];
 
-/// What the processor pushes (Intel SDM volume 3, 6.14.2), as far as it is looked at.
+/// An exception, as far as a report tells of it.
+pub(super) struct Exception {
+	pub(super) vector: u8,
+	pub(super) code: u32,
+	pub(super) instruction: u64,
+	/// The address of the access, for a page fault.
+	pub(super) access: u64,
+	pub(super) flags: u64,
+	/// By their numbers: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15.
+	pub(super) registers: [u64; 16],
+}
+
+/// What a stub and the processor (Intel SDM volume 3, 6.14.2) leave on the stack.
 #[repr(C)]
-struct Frame {
-	instruction: u64,
-	code_segment: u64,
-	flags: u64,
-	stack: u64,
+struct Stacked {
+	/// r15 down to rdi, rsi, rbp, rbx, rdx, rcx, rax.
+	registers: [u64; 15],
+	/// The error code, where the exception has one, then the processor's frame.
+	rest: [u64; 6],
 }
 
 /// Asked by every stub. Does not return when the fault is a program's.
-extern "C" fn check(vector: u64, frame: *const Frame) {
-	// SAFETY: the stubs pass the address of the frame that the processor pushed.
-	let instruction = unsafe { (*frame).instruction };
-	let access = if vector == 14 {
-		Cr2::read_raw()
-	} else {
-		0
+extern "C" fn check(vector: u64, stacked: &Stacked, code_len: u64) {
+	if crate::arch::core_local::core_id() != 0 {
+		return;
+	}
+	let Some((_, run)) = Run::current() else {
+		return;
 	};
-	super::faulted(vector as u8, instruction, access);
+	let r = &stacked.registers;
+	let frame = |word: usize| stacked.rest.get(word + code_len as usize / 8).copied().unwrap_or(0);
+	run.fault(&Exception {
+		vector: vector as u8,
+		code: if code_len == 0 { 0 } else { stacked.rest[0] as u32 },
+		instruction: frame(0),
+		access: if vector == 14 { Cr2::read_raw() } else { 0 },
+		flags: frame(2),
+		registers: [
+			r[14], r[13], r[12], r[11], frame(3), r[10], r[9], r[8], r[7], r[6], r[5], r[4], r[3],
+			r[2], r[1], r[0],
+		],
+	});
 }
 
 /// A stub for a vector. `$code` is the size of the error code that the processor pushes for it.
@@ -44,37 +67,11 @@ macro_rules! stub {
 		unsafe extern "C" fn $name() {
 			naked_asm!(
 				"push rax",
-				"push rcx",
-				"push rdx",
-				"push rsi",
-				"push rdi",
-				"push r8",
-				"push r9",
-				"push r10",
-				"push r11",
-				"push rbp",
-				"mov rbp, rsp",
-				"lea rsi, [rsp + 80 + {code}]",
-				"mov edi, {vector}",
-				"and rsp, -16",
-				"cld",
-				"call {check}",
-				"mov rsp, rbp",
-				"pop rbp",
-				"pop r11",
-				"pop r10",
-				"pop r9",
-				"pop r8",
-				"pop rdi",
-				"pop rsi",
-				"pop rdx",
-				"pop rcx",
-				"pop rax",
-				"jmp qword ptr [rip + {handlers} + 8 * {vector}]",
+				"mov eax, {code} << 8 | {vector}",
+				"jmp {any}",
 				code = const $code,
 				vector = const $vector,
-				check = sym check,
-				handlers = sym KERNEL_HANDLERS,
+				any = sym any,
 			)
 		}
 	};
@@ -93,6 +90,59 @@ stub!(page_fault, 14, 8);
 stub!(x87_floating_point, 16, 0);
 stub!(alignment_check, 17, 8);
 stub!(simd_floating_point, 19, 0);
+
+/// Where all stubs go: eax has the vector and the size of the error code, the stack what was in it.
+#[unsafe(naked)]
+unsafe extern "C" fn any() {
+	naked_asm!(
+		"push rcx",
+		"push rdx",
+		"push rbx",
+		"push rbp",
+		"push rsi",
+		"push rdi",
+		"push r8",
+		"push r9",
+		"push r10",
+		"push r11",
+		"push r12",
+		"push r13",
+		"push r14",
+		"push r15",
+		"mov rbp, rsp",
+		"movzx ebx, al",
+		"mov edi, ebx",
+		"mov rsi, rsp",
+		"movzx edx, ah",
+		"and rsp, -16",
+		"cld",
+		"call {check}",
+		"mov rsp, rbp",
+		"lea rax, [rip + {handlers}]",
+		"mov rax, [rax + 8 * rbx]",
+		// In place of rax, which comes last; the handler finds the stack as it was.
+		"xchg rax, [rsp + 112]",
+		"mov [rsp - 8], rax",
+		"pop r15",
+		"pop r14",
+		"pop r13",
+		"pop r12",
+		"pop r11",
+		"pop r10",
+		"pop r9",
+		"pop r8",
+		"pop rdi",
+		"pop rsi",
+		"pop rbp",
+		"pop rbx",
+		"pop rdx",
+		"pop rcx",
+		"mov rax, [rsp - 120]",
+		"ret",
+		check = sym check,
+		handlers = sym KERNEL_HANDLERS,
+	)
+}
 
 /// Puts the stubs in front of the kernel's handlers, once.
 pub(super) fn install() {
@@ -131,15 +181,15 @@ pub(super) fn install() {
 	}
 }
 
-/// Sends the interrupted program at the top of an interrupt stack to [`ended_from_outside`], if it
-/// was interrupted at an instruction for which `inside` holds. `top` is the end of the interrupt
-/// stack of its task, which is not running.
+/// Sends the interrupted program at the top of an interrupt stack to its end, if it was interrupted
+/// at an instruction for which `inside` holds. `top` is the end of the interrupt stack of its task,
+/// which is not running.
 pub(super) fn redirect(top: u64, inside: impl Fn(u64) -> bool) -> bool {
-	// The processor aligns the stack to 16 bytes and pushes five words.
-	let frame = core::ptr::with_exposed_provenance_mut::<Frame>(((top & !15) - 40) as usize);
+	// The processor aligns the stack to 16 bytes and pushes five words, rip last.
+	let frame = core::ptr::with_exposed_provenance_mut::<u64>(((top & !15) - 40) as usize);
 	// SAFETY: the memory just below `top` is that task's mapped interrupt stack, and the task
 	// cannot run while this does.
-	let instruction = unsafe { &mut (*frame).instruction };
+	let instruction = unsafe { &mut *frame };
 	if !inside(*instruction) {
 		return false;
 	}
@@ -152,15 +202,8 @@ pub(super) fn redirect(top: u64, inside: impl Fn(u64) -> bool) -> bool {
 unsafe extern "C" fn ended_from_outside() {
 	naked_asm!(
 		"and rsp, -16",
-		"call {interrupted}",
+		"call {ended}",
 		"ud2",
-		interrupted = sym super::end_interrupted,
+		ended = sym super::end_from_outside,
 	)
-}
-
-/// Ends the run whose origin is given.
-pub(super) fn unwind(origin: usize) -> ! {
-	// SAFETY: the callers looked up the run of the current task, which is in progress, and faults
-	// and interrupts are only taken for the program's own while it runs its own code.
-	unsafe { enter::leave(origin, 0) }
 }

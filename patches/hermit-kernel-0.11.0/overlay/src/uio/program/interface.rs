@@ -14,8 +14,10 @@ use uio_core::engine::Job;
 use uio_core::files::{self, File, Files};
 use uio_core::isolation::End;
 
-use super::Run;
+use super::config::backend;
+use super::gates::{uio_gate, uio_gate_read, uio_gate_write, uio_signal};
 use super::memory::Allocations;
+use super::run::Run;
 use crate::arch::core_local::core_scheduler;
 use crate::arch::kernel::systemtime::now_micros;
 use crate::arch::processor::get_timer_ticks;
@@ -39,7 +41,7 @@ pub(super) struct Held {
 	late_calls: AtomicU32,
 }
 
-/// An open file and the position of `uio_read` and `uio_write` in it.
+/// An open file and the position of `uio_fd_read` and `uio_fd_write` in it.
 struct Opened {
 	file: Box<dyn File>,
 	position: u64,
@@ -69,11 +71,11 @@ impl Held {
 	fn take(&self, fd: i32) -> Result<(usize, Opened), isize> {
 		let index = usize::try_from(fd).ok().and_then(|fd| fd.checked_sub(3));
 		let Some(index) = index.filter(|index| *index < MAX_FILES) else {
-			return Err(-(EBADF as isize));
+			return Err(errno(EBADF));
 		};
 		match self.files.lock()[index].take() {
 			Some(opened) => Ok((index, opened)),
-			None => Err(-(EBADF as isize)),
+			None => Err(errno(EBADF)),
 		}
 	}
 
@@ -105,7 +107,7 @@ impl Held {
 			None => {
 				// Closing it may block.
 				drop(files);
-				-(EMFILE as isize)
+				errno(EMFILE)
 			}
 		}
 	}
@@ -113,38 +115,82 @@ impl Held {
 
 fn number(err: files::Error) -> isize {
 	match err {
-		files::Error::Os(errno) => -(errno as isize),
-		files::Error::NoShare => -(ENODEV as isize),
+		files::Error::Os(number) => errno(number),
+		files::Error::NoShare => errno(ENODEV),
 	}
+}
+
+/// The most memory that a program may allocate, in bytes.
+pub(super) const MAX_MEMORY: usize = 16 * 1024 * 1024;
+
+/// Functions that need the kernel's rights, with their numbers at the gate.
+#[rustfmt::skip]
+fn calls() -> [(&'static [u8], u32, *const ()); 21] {
+	[
+		(b"uio_gate", 1, uio_gate as *const ()),
+		(b"uio_fd_write", 2, uio_fd_write as *const ()),
+		(b"uio_fd_read", 3, uio_fd_read as *const ()),
+		(b"uio_open", 4, uio_open as *const ()),
+		(b"uio_close", 5, uio_close as *const ()),
+		(b"uio_pread", 6, uio_pread as *const ()),
+		(b"uio_pwrite", 7, uio_pwrite as *const ()),
+		(b"uio_size", 8, uio_size as *const ()),
+		(b"uio_sync", 9, uio_sync as *const ()),
+		(b"uio_unlink", 10, uio_unlink as *const ()),
+		(b"uio_exit", 11, uio_exit as *const ()),
+		(b"uio_interrupted", 12, uio_interrupted as *const ()),
+		(b"uio_sleep_ms", 13, uio_sleep_ms as *const ()),
+		(b"uio_yield", 14, uio_yield as *const ()),
+		(b"uio_clock_us", 15, uio_clock_us as *const ()),
+		(b"uio_now_us", 16, uio_now_us as *const ()),
+		(b"uio_gate_write", 17, uio_gate_write as *const ()),
+		(b"uio_gate_read", 18, uio_gate_read as *const ()),
+		(b"uio_signal", 19, uio_signal as *const ()),
+		(b"uio_alloc", 20, uio_alloc as *const ()),
+		(b"uio_free", 21, uio_free as *const ()),
+	]
+}
+
+/// The number of `uio_grow`, which only the heap calls.
+#[cfg(feature = "uio-mpk")]
+pub(super) const GROW: u32 = 22;
+
+/// Tells the gate where its calls go.
+#[cfg(feature = "uio-mpk")]
+pub(super) fn set_calls() {
+	use uio_mpk::gate::{GATE, set_call};
+
+	for (_, number, function) in calls() {
+		// The gate has its own way to call functions.
+		if number != GATE {
+			set_call(number, function as usize);
+		}
+	}
+	set_call(GROW, uio_grow as *const () as usize);
 }
 
 /// Address of the interface function `name`.
 pub(super) fn address(name: &[u8]) -> Option<u64> {
 	let function = match name {
-		b"uio_write" => uio_write as *const (),
-		b"uio_read" => uio_read as *const (),
-		b"uio_open" => uio_open as *const (),
-		b"uio_close" => uio_close as *const (),
-		b"uio_pread" => uio_pread as *const (),
-		b"uio_pwrite" => uio_pwrite as *const (),
-		b"uio_size" => uio_size as *const (),
-		b"uio_sync" => uio_sync as *const (),
-		b"uio_unlink" => uio_unlink as *const (),
-		b"uio_exit" => uio_exit as *const (),
-		b"uio_interrupted" => uio_interrupted as *const (),
-		b"uio_sleep_ms" => uio_sleep_ms as *const (),
-		b"uio_yield" => uio_yield as *const (),
-		b"uio_clock_us" => uio_clock_us as *const (),
-		b"uio_now_us" => uio_now_us as *const (),
-		b"uio_alloc" => uio_alloc as *const (),
-		b"uio_free" => uio_free as *const (),
 		// What compilers call by themselves.
 		b"memcpy" => memcpy as *const (),
 		b"memmove" => memmove as *const (),
 		b"memset" => memset as *const (),
 		b"memcmp" | b"bcmp" => memcmp as *const (),
 		b"strlen" => strlen as *const (),
-		_ => return None,
+		#[cfg(feature = "uio-mpk")]
+		b"uio_alloc" if backend().keys() => super::keyed::heap::allocate as *const (),
+		#[cfg(feature = "uio-mpk")]
+		b"uio_free" if backend().keys() => super::keyed::heap::free as *const (),
+		_ => {
+			let (_, number, function) = calls().into_iter().find(|call| call.0 == name)?;
+			#[cfg(feature = "uio-mpk")]
+			if backend().keys() {
+				return super::keyed::stubs::address(number);
+			}
+			let _ = number;
+			function
+		}
 	};
 	Some(function as u64)
 }
@@ -162,9 +208,9 @@ const MAX_LATE_CALLS: u32 = 32;
 
 /// Calls `f` with the run of the calling program and its request. A program that was interrupted
 /// and goes on all the same is ended.
-fn call(f: impl FnOnce(&'static Run, &Job<'_>) -> isize) -> isize {
+pub(super) fn call(f: impl FnOnce(&'static Run, &Job<'_>) -> isize) -> isize {
 	let Some((worker, run)) = Run::current() else {
-		return -(EPERM as isize);
+		return errno(EPERM);
 	};
 	let job = ENGINE.job(worker);
 	let result = f(run, &job);
@@ -174,9 +220,26 @@ fn call(f: impl FnOnce(&'static Run, &Job<'_>) -> isize) -> isize {
 	result
 }
 
+/// An error number as the interface gives it.
+pub(super) fn errno(number: i32) -> isize {
+	-(number as isize)
+}
+
+impl Run {
+	/// Whether the program may write these bytes: only its own, or without keys all that can be
+	/// written.
+	pub(super) fn may_write(&self, start: usize, len: usize) -> bool {
+		#[cfg(feature = "uio-mpk")]
+		if backend().keys() {
+			return self.keyed.may_write(&self.place().data, start, len);
+		}
+		writable(start as u64, len as u64).is_ok()
+	}
+}
+
 /// The bytes of a program, if they are mapped.
 fn bytes<'a>(buf: *const u8, len: usize) -> Result<&'a [u8], isize> {
-	readable(buf.addr() as u64, len as u64).map_err(|_| -(EFAULT as isize))?;
+	readable(buf.addr() as u64, len as u64).map_err(|_| errno(EFAULT))?;
 	if len == 0 {
 		return Ok(&[]);
 	}
@@ -185,11 +248,13 @@ fn bytes<'a>(buf: *const u8, len: usize) -> Result<&'a [u8], isize> {
 	Ok(unsafe { slice::from_raw_parts(buf, len) })
 }
 
-/// The bytes of a program to be written, if they are mapped so.
-fn bytes_mut<'a>(buf: *mut u8, len: usize) -> Result<&'a mut [u8], isize> {
-	writable(buf.addr() as u64, len as u64).map_err(|_| -(EFAULT as isize))?;
+/// The bytes of a program to be written, if it may write them itself.
+fn bytes_mut<'a>(run: &Run, buf: *mut u8, len: usize) -> Result<&'a mut [u8], isize> {
 	if len == 0 {
 		return Ok(&mut []);
+	}
+	if !run.may_write(buf.addr(), len) {
+		return Err(errno(EFAULT));
 	}
 	// SAFETY: as in `bytes`; and the range may be written.
 	Ok(unsafe { slice::from_raw_parts_mut(buf, len) })
@@ -208,10 +273,10 @@ fn string<'a>(text: *const c_char) -> Result<&'a [u8], isize> {
 			None => len += to_page_end,
 		}
 	}
-	Err(-(ENAMETOOLONG as isize))
+	Err(errno(ENAMETOOLONG))
 }
 
-extern "C" fn uio_write(fd: i32, buf: *const u8, len: usize) -> isize {
+extern "C" fn uio_fd_write(fd: i32, buf: *const u8, len: usize) -> isize {
 	call(|run, job| match bytes(buf, len) {
 		Ok(data) if fd < 3 => job.write(fd, data),
 		Ok(data) => run.held.with_file(fd, |opened| {
@@ -223,8 +288,8 @@ extern "C" fn uio_write(fd: i32, buf: *const u8, len: usize) -> isize {
 	})
 }
 
-extern "C" fn uio_read(fd: i32, buf: *mut u8, len: usize) -> isize {
-	call(|run, job| match bytes_mut(buf, len) {
+extern "C" fn uio_fd_read(fd: i32, buf: *mut u8, len: usize) -> isize {
+	call(|run, job| match bytes_mut(run, buf, len) {
 		Ok(out) if fd == 0 => job.read(out),
 		Ok(out) => run.held.with_file(fd, |opened| {
 			let read = opened.file.read_at(opened.position, out)?;
@@ -281,7 +346,7 @@ extern "C" fn uio_open(path: *const c_char, how: i32, mode: i32) -> isize {
 	call(|run, _| {
 		let has = |flag| how & flag != 0;
 		if how & !flags::ALL != 0 || !has(flags::READ | flags::WRITE) {
-			return -(EINVAL as isize);
+			return errno(EINVAL);
 		}
 		let open = files::Open {
 			read: has(flags::READ),
@@ -309,7 +374,7 @@ extern "C" fn uio_close(fd: i32) -> isize {
 }
 
 extern "C" fn uio_pread(fd: i32, buf: *mut u8, len: usize, offset: u64) -> isize {
-	call(|run, _| match bytes_mut(buf, len) {
+	call(|run, _| match bytes_mut(run, buf, len) {
 		Ok(out) => run
 			.held
 			.with_file(fd, |opened| opened.file.read_at(offset, out)),
@@ -358,5 +423,13 @@ extern "C" fn uio_alloc(size: usize) -> *mut u8 {
 extern "C" fn uio_free(memory: *mut u8) {
 	if let Some((_, run)) = Run::current() {
 		run.held.memory.lock().free(memory);
+	}
+}
+
+#[cfg(feature = "uio-mpk")]
+extern "C" fn uio_grow(size: usize) -> super::keyed::heap::Chunk {
+	match Run::current() {
+		Some((_, run)) => run.keyed.grow(size),
+		None => super::keyed::heap::Chunk { start: 0, size: 0 },
 	}
 }

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::ptr;
 
+use super::interface::MAX_MEMORY;
+
 /// Alignment of what `uio_alloc` gives, as `malloc` has it.
 const ALIGN: usize = 16;
-
-/// The most memory that a program may hold, in bytes.
-const MAX: usize = 16 * 1024 * 1024;
 
 /// What a program has allocated and not freed.
 pub(super) struct Allocations {
@@ -30,7 +29,7 @@ impl Allocations {
 		let Ok(layout) = Layout::from_size_align(size.max(1), ALIGN) else {
 			return ptr::null_mut();
 		};
-		if size > MAX - self.bytes || self.blocks.try_reserve(1).is_err() {
+		if size > MAX_MEMORY - self.bytes || self.blocks.try_reserve(1).is_err() {
 			return ptr::null_mut();
 		}
 		// SAFETY: the layout has a size.

@@ -1,0 +1,201 @@
+//! What the processor has to know so that programs can have rights of their own: set up before the
+//! first run, on the core on which programs run.
+
+use alloc::boxed::Box;
+use core::sync::atomic::Ordering;
+
+use hermit_sync::OnceCell;
+use uio_mpk::domain::{Domain, Saved};
+use uio_mpk::gate::{self, HANDLERS, Kernel};
+use uio_mpk::rights::Key;
+use x86_64::PrivilegeLevel::Ring3;
+use x86_64::VirtAddr;
+use x86_64::instructions::tables::{lgdt, sgdt};
+use x86_64::registers::control::{Cr4, Cr4Flags};
+use x86_64::registers::model_specific::{LStar, Msr, SFMask, Star};
+use x86_64::registers::rflags::RFlags;
+use x86_64::structures::DescriptorTablePointer;
+use x86_64::structures::gdt::{Descriptor, DescriptorFlags, SegmentSelector};
+
+use super::super::config::{Backend, backend};
+use super::super::{Run, exports, pages};
+use super::reveal;
+use crate::arch::core_local::CoreLocal;
+use crate::arch::kernel::interrupts::IDT;
+
+/// Sets everything up, once.
+pub(super) fn install() {
+	static INSTALLED: OnceCell<()> = OnceCell::new();
+	INSTALLED.get_or_init(|| {
+		let pks = backend() == Backend::Pks;
+		gate::set_kernel(&Kernel {
+			pks,
+			exception,
+			ended,
+			may_call,
+		});
+		super::super::interface::set_calls();
+		if pks {
+			open_exception_stacks();
+			// SAFETY: the processor has PKS, and no key denies anything yet.
+			unsafe {
+				Msr::new(gate::IA32_PKRS).write(0);
+				// CR4.PKS, which the crate has no name for.
+				let flags = Cr4::read_raw() | 1 << 24;
+				Cr4::write_raw(flags);
+			}
+		} else {
+			// SAFETY: the processor has PKU. Nothing executed user pages in ring 0 up to now, so
+			// that PKRU, cleared at once, has denied nothing.
+			unsafe {
+				Cr4::update(|flags| flags.insert(Cr4Flags::PROTECTION_KEY_USER));
+				gate::clear_pkru();
+			}
+			open_ring_3();
+		}
+		stand_before_handlers();
+	});
+}
+
+/// Adds segments for ring 3 to this core's GDT, and lets `syscall` arrive at the gate.
+fn open_ring_3() {
+	let Descriptor::UserSegment(data) = Descriptor::user_data_segment() else {
+		return;
+	};
+	let code = DescriptorFlags::USER_CODE64.bits();
+	let old = sgdt();
+	let mut table = Box::new([0_u64; 7]);
+	let entries = (usize::from(old.limit) + 1) / 8;
+	for (index, entry) in table.iter_mut().take(entries.min(5)).enumerate() {
+		// SAFETY: the processor uses the table, so it is there.
+		*entry = unsafe { old.base.as_ptr::<u64>().add(index).read() };
+	}
+	table[5] = data;
+	table[6] = code;
+	let table = Box::leak(table);
+	let pointer = DescriptorTablePointer {
+		limit: (size_of_val(table) - 1) as u16,
+		base: VirtAddr::from_ptr(table),
+	};
+	// SAFETY: the new table has what the old one had at the same places, and lives for ever.
+	unsafe { lgdt(&pointer) };
+	let set = Star::write(
+		SegmentSelector::new(6, Ring3),
+		SegmentSelector::new(5, Ring3),
+		SegmentSelector::new(1, x86_64::PrivilegeLevel::Ring0),
+		SegmentSelector::new(2, x86_64::PrivilegeLevel::Ring0),
+	);
+	if set.is_err() {
+		error!("uio: the segments of ring 3 are not in order");
+	}
+	LStar::write(VirtAddr::new(gate::enter_by_syscall()));
+	SFMask::write(
+		RFlags::INTERRUPT_FLAG
+			| RFlags::TRAP_FLAG
+			| RFlags::DIRECTION_FLAG
+			| RFlags::ALIGNMENT_CHECK
+			| RFlags::NESTED_TASK,
+	);
+}
+
+/// The stacks of exceptions that do not use the task's own (double fault, NMI, machine check): with
+/// PKS the processor writes them with the rights of a program.
+fn open_exception_stacks() {
+	// SAFETY: this core's TSS is there, and nobody changes it meanwhile.
+	let tss = unsafe { &*CoreLocal::get().tss.get() };
+	// The structure is packed.
+	let stacks = tss.interrupt_stack_table;
+	for top in stacks.iter().skip(1) {
+		let top = top.as_u64() as usize;
+		if top != 0 {
+			let page = (top - 1) & !(pages::PAGE - 1);
+			super::set_key(page..page + pages::PAGE, Key::EXCEPTIONS);
+		}
+	}
+}
+
+/// Puts the gate in front of every handler.
+fn stand_before_handlers() {
+	let mut idt = IDT.lock();
+	macro_rules! put {
+		($($vector:literal $field:ident),* $(,)?) => { $({
+			let entry = &mut idt.$field;
+			HANDLERS[$vector].store(entry.handler_addr().as_u64(), Ordering::Relaxed);
+			let address = VirtAddr::new(gate::vector($vector));
+			// SAFETY: the gate goes on to the handler that was there, with its stack as it was.
+			let options = unsafe { entry.set_handler_addr(address) };
+			// As before; setting an address resets the options.
+			let stack = match $vector {
+				8 => 1,
+				2 => 2,
+				18 => 3,
+				_ => 0,
+			};
+			// SAFETY: these stacks are there.
+			unsafe { options.set_stack_index(stack) };
+			if matches!($vector, 3 | 4) {
+				options.set_privilege_level(Ring3);
+			}
+		})* };
+	}
+	put! {
+		0 divide_error, 1 debug, 2 non_maskable_interrupt, 3 breakpoint, 4 overflow,
+		5 bound_range_exceeded, 6 invalid_opcode, 7 device_not_available, 8 double_fault,
+		10 invalid_tss, 11 segment_not_present, 12 stack_segment_fault,
+		13 general_protection_fault, 14 page_fault, 16 x87_floating_point, 17 alignment_check,
+		18 machine_check, 19 simd_floating_point, 20 virtualization,
+	}
+	for vector in 32..=255 {
+		let entry = &mut idt[vector];
+		HANDLERS[usize::from(vector)].store(entry.handler_addr().as_u64(), Ordering::Relaxed);
+		// SAFETY: as above.
+		unsafe {
+			entry
+				.set_handler_addr(VirtAddr::new(gate::vector(vector)))
+				.set_stack_index(0);
+		}
+	}
+}
+
+/// An exception of a program in its own code.
+extern "C" fn exception(_: &Domain, saved: &Saved) {
+	const PAGE_FAULT: u8 = 14;
+	let access = match saved.vector() {
+		PAGE_FAULT => x86_64::registers::control::Cr2::read_raw(),
+		_ => 0,
+	};
+	if saved.vector() == PAGE_FAULT
+		&& backend() == Backend::Pku
+		&& reveal::reveal(access as usize, saved.code())
+	{
+		return;
+	}
+	if let Some((_, run)) = Run::current() {
+		run.fault(&super::super::fault::Exception {
+			vector: saved.vector(),
+			code: saved.code(),
+			instruction: saved.instruction(),
+			access,
+			flags: saved.flags(),
+			registers: saved.general(),
+		});
+	}
+}
+
+extern "C" fn ended(_: &Domain) -> ! {
+	super::super::end_from_outside()
+}
+
+/// Whether the calling program may call a function.
+extern "C" fn may_call(function: u64) -> isize {
+	let Some((_, run)) = Run::current() else {
+		return -(crate::errno::EPERM as isize);
+	};
+	match exports::may_call(run.policy(), function) {
+		Ok(()) => {
+			run.keyed.domain.allow(function);
+			0
+		}
+		Err(errno) => -(errno as isize),
+	}
+}
