@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod cleanup;
 mod demo;
+mod fuzz;
 mod http;
 mod load;
 mod patches;
@@ -41,6 +42,8 @@ enum Task {
     Ci,
     /// Measure what the overlay costs, and hold it against its goals.
     Bench(bench::Args),
+    /// Run the fuzz targets, or the named ones.
+    Fuzz(fuzz::Args),
     /// Look after the patches to the kernel.
     #[command(subcommand)]
     Patches(patches::Command),
@@ -67,6 +70,7 @@ fn run(task: &Task) -> Result<ExitCode> {
         Task::Test(args) => test::run(args),
         Task::Ci => test::run(&test::Args::default()),
         Task::Bench(args) => bench::run(args),
+        Task::Fuzz(args) => fuzz::run(args),
         Task::Patches(command) => patches::run(command),
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-pub use needs::Need;
+pub use needs::{Need, is_there};
 
 /// Exit status when something is missing and cannot be installed from here.
 pub const INCOMPLETE: u8 = 2;
