@@ -235,7 +235,7 @@ pub fn compare(room: &Room, object: &[u8], what: &str) -> Vec<u32> {
             let field = mirror
                 .fields
                 .iter()
-                .find(|field| (field.at..field.at + 8).contains(&at));
+                .find(|field| (field.at..field.at + field.len).contains(&at));
             panic!(
                 "{what}: {name}+{offset:#x} differs, relocation {:?}",
                 field.map(|field| field.kind)
