@@ -3,8 +3,9 @@
 use uio_console::argv::{Argv, program_of};
 use uio_console::record::{Failure, NO_ARG, ObjectError, Part, SectionRule, UsageProblem};
 
+use super::forbidden::Refused;
 use super::parts::{demangled, printable};
-use super::{fault, time};
+use super::{fault, relocation, time};
 use crate::client::hello::hex;
 use crate::cmd::guest_commands;
 
@@ -43,6 +44,8 @@ pub fn words(argv: &[Vec<u8>], failure: &Failure<'_>) -> String {
         Failure::Interrupted => plain("interrupted".to_owned()),
         Failure::TimedOut { ms } => plain(format!("ended at its time limit of {}; `run --timeout` sets another", time::short(ms))),
         Failure::NotRaised { policy } => plain(format!("the policy of this session is `{}`; it is lowered, never raised", policy.name())),
+        Failure::Forbidden { arg, .. } => about(arg, Refused::of(failure).map(|refused| refused.words()).unwrap_or_default()),
+        Failure::NoIsolation => plain("this processor has no protection keys; start the VM with `uio run --isolation none` to run programs without".to_owned()),
     }
 }
 
@@ -184,9 +187,11 @@ fn object(error: &ObjectError<'_>) -> String {
             offset,
             symbol,
         } => format!(
-            "relocation of type {kind} at {}+{offset:#x} (symbol {}) is not supported",
+            "relocation {} at {}+{offset:#x} (symbol {}) is not supported{}",
+            relocation::name(kind),
             printable(section),
-            name(symbol)
+            name(symbol),
+            relocation::reason(kind)
         ),
         ObjectError::Overflow {
             kind,
@@ -194,7 +199,8 @@ fn object(error: &ObjectError<'_>) -> String {
             offset,
             symbol,
         } => format!(
-            "relocation of type {kind} at {}+{offset:#x}: the address of {} does not fit; compile with `uio cc` or -mcmodel=large",
+            "relocation {} at {}+{offset:#x}: the address of {} does not fit; compile with `uio cc` or -mcmodel=large",
+            relocation::name(kind),
             printable(section),
             name(symbol)
         ),
@@ -203,7 +209,8 @@ fn object(error: &ObjectError<'_>) -> String {
             section,
             offset,
         } => format!(
-            "relocation of type {kind} at {}+{offset:#x} lies outside its section",
+            "relocation {} at {}+{offset:#x} lies outside its section",
+            relocation::name(kind),
             printable(section)
         ),
         ObjectError::Undefined { symbol } => format!("undefined symbol {}", name(symbol)),
@@ -230,7 +237,9 @@ fn name(symbol: &[u8]) -> String {
 
 fn rule_words(rule: SectionRule) -> &'static str {
     match rule {
-        SectionRule::InsideFile => "its header or contents lie outside the file",
+        SectionRule::InsideFile => {
+            "its header or contents lie outside the file, or share bytes with another table"
+        }
         SectionRule::Alignment => "its alignment is no power of two, or more than a page",
         SectionRule::WriteOrExecute => "it is both writable and executable",
         SectionRule::EntrySize => "its entries do not have the size that the format gives them",

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod fault;
 pub mod json;
 pub mod parts;
+pub mod relocation;
 pub mod table;
 pub mod text;
 pub mod time;
@@ -171,6 +172,9 @@ impl<'a, 'b> Renderer<'a, 'b> {
             return self.fault(failure);
         }
         let mut words = failure::words(self.argv, failure);
+        if let Some(refused) = Refused::of(failure) {
+            return self.refused(&words, &refused);
+        }
         if let Some(near) = self.near
             && let Some(name) = failure::missing_symbol(failure)
         {
@@ -192,6 +196,16 @@ impl<'a, 'b> Renderer<'a, 'b> {
             Format::Json => {
                 let fault = report.json(failure);
                 let object = serde_json::json!({ "error": words, "fault": fault });
+                writeln!(self.output.err, "{object}")
+            }
+        }
+    }
+
+    fn refused(&mut self, words: &str, refused: &Refused<'_>) -> io::Result<()> {
+        match self.output.format {
+            Format::Text => writeln!(self.output.err, "{words}{}", refused.lines()),
+            Format::Json => {
+                let object = serde_json::json!({ "error": words, "forbidden": refused.json() });
                 writeln!(self.output.err, "{object}")
             }
         }

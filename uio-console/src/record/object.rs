@@ -98,7 +98,7 @@ pub enum ObjectError<'a> {
 /// A rule that a section of an object breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SectionRule {
-    /// Its header or contents lie inside the file.
+    /// Its header or contents lie inside the file, and no two tables of relocations share them.
     InsideFile,
     /// Its alignment is a power of two, at most a page.
     Alignment,
