@@ -114,10 +114,17 @@ void uio_free(void *memory);
  * know the types of what they call and write.
  */
 
-/* Calls `function` of the image, which may write whatever the image may, with up to six arguments
- * that are integers or pointers, and puts what it returns into `result`, unless that is null. Returns
- * 0; -1 (EPERM) if the policy does not allow that function, -14 (EFAULT) if it is none. */
-int uio_gate_call(void *function, const unsigned long args[6], unsigned long *result);
+/* What came of a call: its value, and 0; or -1 (EPERM) if the policy does not allow that function,
+ * -14 (EFAULT) if it is none. */
+struct uio_called {
+    unsigned long value;
+    long error;
+};
+
+/* Calls `function` of the image, which may write whatever the image may, with up to five arguments
+ * that are integers or pointers. */
+struct uio_called uio_gate(void *function, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+                           unsigned long e);
 
 /* Writes `len` bytes to a variable of the image. Returns 0; -1 (EPERM) if the policy does not allow
  * that variable, -14 (EFAULT) if there is no memory that may be written. Nothing is written then. */
@@ -527,13 +534,14 @@ UIO_HELPER long uio_puts(const char *line)
  *   uio_try_call(&word, function, arguments...)  0, or why not; what it returned goes to `word`
  *   uio_write(variable, value)                   assigns
  *   uio_try_write(variable, value)               0, or why not
+ *   uio_write_bytes(to, from, len)               copies, where there is no single value
  *
- * Arguments, up to six, and results are integers or pointers; whatever a declaration of the function
+ * Arguments, up to five, and results are integers or pointers; whatever a declaration of the function
  * says of them is checked. Floating point is refused, but for a floating parameter that is given an
  * integer, which C does not let a macro see. `word` is an unsigned long; its address may be null.
  *
- * uio_call() and uio_write() end a program that is refused, with a message and status 126. The others
- * return -1 (EPERM) or -14 (EFAULT), see uio_gate_call() and uio_gate_write().
+ * uio_call(), uio_write() and uio_write_bytes() end a program that is refused, with a message and status
+ * 126. The others return -1 (EPERM) or -14 (EFAULT), see uio_gate() and uio_gate_write().
  */
 
 #define UIO_REFUSED 126
@@ -552,14 +560,21 @@ UIO_HELPER __attribute__((noreturn, cold)) void uio_refuse(const char *what, lon
     uio_exit(UIO_REFUSED);
 }
 
-UIO_HELPER unsigned long uio_call_or_end(const char *what, uintptr_t function, const unsigned long *args)
+UIO_HELPER unsigned long uio_value_or_end(const char *what, struct uio_called called)
 {
-    unsigned long result = 0;
-    int error = uio_gate_call((void *)function, args, &result);
-    if (error < 0) {
-        uio_refuse(what, error);
+    if (called.error < 0) {
+        uio_refuse(what, called.error);
     }
-    return result;
+    return called.value;
+}
+
+/* Stores the value, if there is one and somebody wants it. Returns 0, or why there is none. */
+UIO_HELPER int uio_value_or_error(unsigned long *result, struct uio_called called)
+{
+    if (called.error == 0 && result != NULL) {
+        *result = called.value;
+    }
+    return (int)called.error;
 }
 
 UIO_HELPER void uio_write_or_end(const char *what, uintptr_t to, const void *from, unsigned long len)
@@ -568,6 +583,11 @@ UIO_HELPER void uio_write_or_end(const char *what, uintptr_t to, const void *fro
     if (error < 0) {
         uio_refuse(what, error);
     }
+}
+
+UIO_HELPER void uio_write_bytes(void *to, const void *from, unsigned long len)
+{
+    uio_write_or_end("uio_write_bytes", (uintptr_t)to, from, len);
 }
 
 #define uio_call(...) UIO_CALL("uio_call(" #__VA_ARGS__ ")", __VA_ARGS__)
@@ -594,21 +614,23 @@ template <class T> inline unsigned long uio_word(T value)
 #define UIO_CALL(what, ...) uio_call_as(what, __VA_ARGS__)
 #define UIO_ASSIGN(what, variable, value) uio_write_as(what, variable, value)
 
-template <class R, class... P, class... A> inline R uio_call_as(const char *what, R (*function)(P...), A... args)
+template <class R, class... P, class... A> inline uio_called uio_pass(R (*function)(P...), A... args)
 {
     static_assert(uio_is_word<R>::value, "gates pass integers and pointers");
-    static_assert(sizeof...(P) <= 6, "gates pass six arguments");
+    static_assert(sizeof...(P) <= 5, "gates pass five arguments");
     const unsigned long words[6] = {uio_word<P>(args)...};
-    return (R)uio_call_or_end(what, (uintptr_t)function, words);
+    return uio_gate((void *)function, words[0], words[1], words[2], words[3], words[4]);
+}
+
+template <class R, class... P, class... A> inline R uio_call_as(const char *what, R (*function)(P...), A... args)
+{
+    return (R)uio_value_or_end(what, uio_pass(function, args...));
 }
 
 template <class R, class... P, class... A>
 inline int uio_try_call(unsigned long *result, R (*function)(P...), A... args)
 {
-    static_assert(uio_is_word<R>::value, "gates pass integers and pointers");
-    static_assert(sizeof...(P) <= 6, "gates pass six arguments");
-    const unsigned long words[6] = {uio_word<P>(args)...};
-    return uio_gate_call((void *)function, words, result);
+    return uio_value_or_error(result, uio_pass(function, args...));
 }
 
 template <class T, class V> inline void uio_write_as(const char *what, T &variable, const V &value)
@@ -627,9 +649,9 @@ template <class T, class V> inline long uio_try_write(T &variable, const V &valu
 
 #else
 
-/* How many arguments follow the function, which is the first: 0 to 6. */
-#define UIO_COUNT(...) UIO_COUNT_(__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0, 0)
-#define UIO_COUNT_(f, a, b, c, d, e, g, n, ...) n
+/* How many arguments follow the function, which is the first: 0 to 5. */
+#define UIO_COUNT(...) UIO_COUNT_(__VA_ARGS__, 5, 4, 3, 2, 1, 0, 0)
+#define UIO_COUNT_(f, a, b, c, d, e, n, ...) n
 #define UIO_FIRST(...) UIO_FIRST_(__VA_ARGS__, 0)
 #define UIO_FIRST_(f, ...) f
 #define UIO_JOIN(a, b) UIO_JOIN_(a, b)
@@ -647,23 +669,22 @@ template <class T, class V> inline long uio_try_write(T &variable, const V &valu
 #define UIO_TYPED_3(f, a, b, c) (f)(a, b, c)
 #define UIO_TYPED_4(f, a, b, c, d) (f)(a, b, c, d)
 #define UIO_TYPED_5(f, a, b, c, d, e) (f)(a, b, c, d, e)
-#define UIO_TYPED_6(f, a, b, c, d, e, g) (f)(a, b, c, d, e, g)
 
 #define UIO_WORDS(...) UIO_JOIN(UIO_WORDS_, UIO_COUNT(__VA_ARGS__))(__VA_ARGS__)
-#define UIO_WORDS_0(f) 0, 0, 0, 0, 0, 0
-#define UIO_WORDS_1(f, a) UIO_WORD(a), 0, 0, 0, 0, 0
-#define UIO_WORDS_2(f, a, b) UIO_WORD(a), UIO_WORD(b), 0, 0, 0, 0
-#define UIO_WORDS_3(f, a, b, c) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), 0, 0, 0
-#define UIO_WORDS_4(f, a, b, c, d) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), 0, 0
-#define UIO_WORDS_5(f, a, b, c, d, e) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), UIO_WORD(e), 0
-#define UIO_WORDS_6(f, a, b, c, d, e, g) \
-    UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), UIO_WORD(e), UIO_WORD(g)
+#define UIO_WORDS_0(f) 0, 0, 0, 0, 0
+#define UIO_WORDS_1(f, a) UIO_WORD(a), 0, 0, 0, 0
+#define UIO_WORDS_2(f, a, b) UIO_WORD(a), UIO_WORD(b), 0, 0, 0
+#define UIO_WORDS_3(f, a, b, c) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), 0, 0
+#define UIO_WORDS_4(f, a, b, c, d) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), 0
+#define UIO_WORDS_5(f, a, b, c, d, e) UIO_WORD(a), UIO_WORD(b), UIO_WORD(c), UIO_WORD(d), UIO_WORD(e)
+
+#define UIO_PASS(...)                                                                                    \
+    uio_gate((void *)(uintptr_t)(UIO_FIRST(__VA_ARGS__)), UIO_WORDS(__VA_ARGS__))
 
 #define UIO_CALL(what, ...)                                                                              \
     __extension__({                                                                                      \
         _Static_assert(!UIO_IS_REAL(UIO_TYPED(__VA_ARGS__)), "gates pass integers and pointers");        \
-        (__typeof__(UIO_TYPED(__VA_ARGS__)))uio_call_or_end(what, (uintptr_t)(UIO_FIRST(__VA_ARGS__)),   \
-                                                            (const unsigned long[6]){UIO_WORDS(__VA_ARGS__)}); \
+        (__typeof__(UIO_TYPED(__VA_ARGS__)))uio_value_or_end(what, UIO_PASS(__VA_ARGS__));               \
     })
 
 #define uio_try_call(result, ...)                                                                        \
@@ -672,8 +693,7 @@ template <class T, class V> inline long uio_try_write(T &variable, const V &valu
         if (0) {                                                                                         \
             (void)(__typeof__(UIO_TYPED(__VA_ARGS__)))0ul;                                               \
         }                                                                                                \
-        uio_gate_call((void *)(uintptr_t)(UIO_FIRST(__VA_ARGS__)),                                       \
-                      (const unsigned long[6]){UIO_WORDS(__VA_ARGS__)}, result);                         \
+        uio_value_or_error(result, UIO_PASS(__VA_ARGS__));                                               \
     })
 
 #define UIO_ASSIGN(what, variable, value)                                                                 \

@@ -11,7 +11,7 @@ use core::sync::atomic::{
 use crate::{Error, Result, sys};
 
 /// Arguments that a gate passes at most.
-pub const MOST_ARGUMENTS: usize = 6;
+pub const MOST_ARGUMENTS: usize = 5;
 
 /// What a gate passes: an integer, a truth value or a pointer, in a register.
 pub trait Argument {
@@ -126,7 +126,7 @@ macro_rules! functions {
     )*};
 }
 
-functions! { () (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) }
+functions! { () (A) (A B) (A B C) (A B C D) (A B C D E) }
 
 fn first_of(given: &[u64]) -> [u64; MOST_ARGUMENTS] {
     let mut words = [0; MOST_ARGUMENTS];
@@ -147,7 +147,7 @@ fn first_of(given: &[u64]) -> [u64; MOST_ARGUMENTS] {
 pub unsafe fn call<A, F: Function<A>>(function: F, arguments: A) -> Result<F::Output> {
     let words = F::words(arguments);
     // SAFETY: the caller's promise.
-    unsafe { sys::gate_call(function.address(), &words) }.map(F::Output::from_word)
+    unsafe { sys::gate_call(function.address(), words) }.map(F::Output::from_word)
 }
 
 /// Calls code of the image at an address, with words for arguments.
@@ -164,10 +164,10 @@ pub unsafe fn call_at<R: Returned, const N: usize>(
     words: [u64; N],
 ) -> Result<R> {
     const {
-        assert!(N <= MOST_ARGUMENTS, "gates pass six arguments");
+        assert!(N <= MOST_ARGUMENTS, "gates pass five arguments");
     }
     // SAFETY: the caller's promise.
-    unsafe { sys::gate_call(address, &first_of(&words)) }.map(R::from_word)
+    unsafe { sys::gate_call(address, first_of(&words)) }.map(R::from_word)
 }
 
 /// A variable that may be written at any moment, whoever reads it: an atomic one.

@@ -14,6 +14,13 @@ pub const CREATE: i32 = 4;
 pub const EXCLUSIVE: i32 = 8;
 pub const TRUNCATE: i32 = 16;
 
+/// What came of a call through the gate.
+#[repr(C)]
+struct Called {
+    value: u64,
+    error: c_long,
+}
+
 unsafe extern "C" {
     fn uio_fd_write(fd: c_int, bytes: *const u8, len: c_ulong) -> c_long;
     fn uio_fd_read(fd: c_int, bytes: *mut u8, len: c_ulong) -> c_long;
@@ -32,7 +39,7 @@ unsafe extern "C" {
     safe fn uio_now_us() -> c_ulong;
     safe fn uio_alloc(bytes: c_ulong) -> *mut c_void;
     fn uio_free(memory: *mut c_void);
-    fn uio_gate_call(function: *const (), args: *const [u64; 6], result: *mut u64) -> c_int;
+    fn uio_gate(function: *const (), a: u64, b: u64, c: u64, d: u64, e: u64) -> Called;
     fn uio_gate_write(to: *mut c_void, from: *const c_void, len: c_ulong) -> c_long;
     fn uio_gate_read(to: *mut c_void, from: *const c_void, len: c_ulong) -> c_long;
     safe fn uio_signal(number: c_int) -> c_int;
@@ -112,11 +119,11 @@ pub fn signal(number: i32) -> isize {
 ///
 /// # Safety
 /// There is a function there that takes these words, and its own conditions are met.
-pub unsafe fn gate_call(function: *const (), words: &[u64; 6]) -> Result<u64> {
-    let mut result = 0;
-    // SAFETY: the words and the place for the result are there; the call itself is the caller's promise.
-    let status = unsafe { uio_gate_call(function, words, &raw mut result) };
-    Error::check(status as isize).map(|_| result)
+pub unsafe fn gate_call(function: *const (), words: [u64; 5]) -> Result<u64> {
+    let [a, b, c, d, e] = words;
+    // SAFETY: the caller's promise.
+    let called = unsafe { uio_gate(function, a, b, c, d, e) };
+    Error::check(called.error as isize).map(|_| called.value)
 }
 
 /// Writes a variable of the image.

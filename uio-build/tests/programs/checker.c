@@ -20,12 +20,12 @@ void uio_exit(int status)
     exit(status);
 }
 
-int uio_gate_call(void *function, const unsigned long args[6], unsigned long *result)
+struct uio_called uio_gate(void *function, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+                           unsigned long e)
 {
+    struct uio_called refused = {a + b + c + d + e, -1};
     (void)function;
-    (void)args;
-    (void)result;
-    return -1;
+    return refused;
 }
 
 long uio_gate_write(void *to, const void *from, unsigned long len)

@@ -24,7 +24,7 @@ long total;
 unsigned char byte;
 void add_to_total(int by) { total += by; }
 const char *greeting(void) { return \"hello from the image\"; }
-long weigh(int a, long b, unsigned char c, short d, const char *e, int f) { return a + b + c + d + *e + f; }
+long weigh(int a, long b, unsigned char c, short d, const char *e) { return a + b + c + d + *e; }
 int _ZN3web5twice17h0123456789abcdefE(int x) { return 2 * x; }
 void _start(void) {}
 ";

@@ -71,7 +71,7 @@ pub fn address(name: &[u8]) -> Option<u64> {
         b"uio_now_us" => uio_now_us as *const (),
         b"uio_alloc" => uio_alloc as *const (),
         b"uio_free" => uio_free as *const (),
-        b"uio_gate_call" => uio_gate_call as *const (),
+        b"uio_gate" => uio_gate as *const (),
         b"uio_gate_write" => uio_gate_write as *const (),
         b"uio_gate_read" => uio_gate_read as *const (),
         b"uio_signal" => uio_signal as *const (),
@@ -251,29 +251,35 @@ fn allowed() -> bool {
     with(|running| *running.native.policy.lock().unwrap() >= Policy::Control)
 }
 
-extern "C" fn uio_gate_call(
+#[repr(C)]
+struct Called {
+    value: c_ulong,
+    error: c_long,
+}
+
+extern "C" fn uio_gate(
     function: *const c_void,
-    args: *const [c_ulong; 6],
-    result: *mut c_ulong,
-) -> c_int {
-    type Function = extern "C" fn(c_ulong, c_ulong, c_ulong, c_ulong, c_ulong, c_ulong) -> c_ulong;
+    a: c_ulong,
+    b: c_ulong,
+    c: c_ulong,
+    d: c_ulong,
+    e: c_ulong,
+) -> Called {
+    type Function = extern "C" fn(c_ulong, c_ulong, c_ulong, c_ulong, c_ulong) -> c_ulong;
+    let refused = |error| Called { value: 0, error };
     if !allowed() {
-        return EPERM as c_int;
+        return refused(EPERM);
     }
     let mut first = [0_u8];
     if uio_gate_read(first.as_mut_ptr().cast(), function, 1) != 1 {
-        return EFAULT as c_int;
+        return refused(EFAULT);
     }
-    // SAFETY: a program names a function of the image that takes integers, and six of them.
-    let value = unsafe {
-        let [a, b, c, d, e, f] = *args;
-        std::mem::transmute::<*const c_void, Function>(function)(a, b, c, d, e, f)
-    };
-    if !result.is_null() {
-        // SAFETY: a program gives memory of its own.
-        unsafe { *result = value };
+    // SAFETY: a program names a function of the image that takes integers, and at most five of them.
+    let function = unsafe { std::mem::transmute::<*const c_void, Function>(function) };
+    Called {
+        value: function(a, b, c, d, e),
+        error: 0,
     }
-    0
 }
 
 extern "C" fn uio_gate_write(to: *mut c_void, from: *const c_void, len: c_ulong) -> c_long {
