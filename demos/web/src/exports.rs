@@ -36,6 +36,25 @@ uio_app::export! {
         stats::requests_of(path.to_bytes())
     }
 
+    /// Counts requests for the document at `path` anew, or with null all of them, bytes too; gives
+    /// how many requests had been counted.
+    ///
+    /// C: `unsigned long web_forget(const char *path);`, through `uio_call`
+    ///
+    /// # Safety
+    ///
+    /// `path` is null, or points to a string that ends in a NUL.
+    pub unsafe extern "C" fn web_forget(path: *const c_char) -> u64 {
+        if path.is_null() {
+            stats::forget_routes();
+            web_bytes.store(0, Ordering::Relaxed);
+            return web_requests.swap(0, Ordering::Relaxed);
+        }
+        // SAFETY: the caller's promise.
+        let path = unsafe { CStr::from_ptr(path) };
+        stats::forget(path.to_bytes())
+    }
+
     /// Writes a line about the server to `buffer`, of `len` bytes, cut to fit and ended by a NUL;
     /// gives the length of the whole line, like `snprintf`.
     ///
@@ -104,7 +123,7 @@ impl Line {
 mod tests {
     use std::ffi::{CStr, c_char};
 
-    use super::{web_requests_of, web_status_line};
+    use super::{web_forget, web_requests_of, web_status_line};
 
     #[test]
     fn a_line_is_cut_to_fit() {
@@ -127,6 +146,7 @@ mod tests {
         unsafe {
             assert_eq!(web_requests_of(std::ptr::null()), 0);
             assert_eq!(web_requests_of(c"/never".as_ptr()), 0);
+            assert_eq!(web_forget(c"/never".as_ptr()), 0);
         }
     }
 }

@@ -66,12 +66,28 @@ pub fn route(path: &str) -> Option<&'static RouteCounter> {
 /// Requests for `path` so far; 0 for a path that has no counter.
 #[must_use]
 pub fn requests_of(path: &[u8]) -> u64 {
+    find(path).map_or(0, |counter| counter.requests.load(Ordering::Relaxed))
+}
+
+/// Counts requests for `path` anew; gives how many there were.
+pub fn forget(path: &[u8]) -> u64 {
+    find(path).map_or(0, |counter| counter.requests.swap(0, Ordering::Relaxed))
+}
+
+/// Counts requests for every path anew.
+pub fn forget_routes() {
+    for counter in &ROUTES {
+        counter.requests.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The counter of a path that was counted already.
+fn find(path: &[u8]) -> Option<&'static RouteCounter> {
     let hash = fnv1a(path);
     ROUTES
         .iter()
         .take_while(|counter| counter.path.load(Ordering::Acquire) != 0)
         .find(|counter| counter.path.load(Ordering::Acquire) == hash)
-        .map_or(0, |counter| counter.requests.load(Ordering::Relaxed))
 }
 
 /// One answer more, with that status and so many bytes of content.
@@ -176,7 +192,7 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
-    use super::{requests_of, route};
+    use super::{forget, requests_of, route};
 
     #[test]
     fn a_path_keeps_its_counter() {
@@ -187,5 +203,7 @@ mod tests {
         again.count();
         assert_eq!(requests_of(b"/stats-test"), 2);
         assert_eq!(requests_of(b"/stats-test-other"), 0);
+        assert_eq!((forget(b"/stats-test"), requests_of(b"/stats-test")), (2, 0));
+        assert_eq!(forget(b"/stats-test-other"), 0);
     }
 }
