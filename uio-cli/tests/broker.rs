@@ -184,6 +184,7 @@ fn standard_input_and_interrupts_go_through() {
         stdin: Some(&mut stdin),
         interrupts: None,
         timeout: None,
+        announce: false,
     };
     let ending = drive(&mut client, &[b"cat".to_vec()], with, &mut |message| {
         if let FromGuest::Stdout { data, .. } = message {
@@ -202,6 +203,7 @@ fn standard_input_and_interrupts_go_through() {
         stdin: Some(&mut stdin),
         interrupts: Some(&mut interrupts),
         timeout: None,
+        announce: false,
     };
     let ending = drive(&mut client, &[b"cat".to_vec()], with, &mut |_| true);
     assert_eq!(ending.unwrap(), Ending::Interrupted(Some(130)));
@@ -210,6 +212,7 @@ fn standard_input_and_interrupts_go_through() {
         stdin: Some(&mut stdin),
         interrupts: None,
         timeout: Some(Duration::from_millis(50)),
+        announce: false,
     };
     let ending = drive(&mut client, &[b"cat".to_vec()], with, &mut |_| true);
     assert_eq!(ending.unwrap(), Ending::TimedOut);

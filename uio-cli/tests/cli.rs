@@ -265,6 +265,110 @@ fn the_shell_runs_scripts() {
     assert!(err.contains("a quote is not closed"), "{err}");
 }
 
+impl User {
+    /// Status, standard output and standard error of a shell that runs a script.
+    fn script(&self, args: &[&str], script: &str) -> (Option<i32>, String, String) {
+        let mut shell = self
+            .command(&[&["shell"], args].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = shell.stdin.take().unwrap();
+        stdin.write_all(script.as_bytes()).unwrap();
+        drop(stdin);
+        let output = shell.wait_with_output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    }
+}
+
+#[test]
+fn jobs_run_in_the_background() {
+    let user = User::new();
+    user.start();
+    // The first does not end by itself; the second does, as its input is at its end.
+    let script = "log -f &\ncat &\njobs\nkill %1\nwait\nexit 7\n";
+    let (status, out, err) = user.script(&[], script);
+    assert_eq!(status, Some(7), "{err}");
+    assert!(out.contains("%1") && out.contains("log"), "{out}");
+    for notice in [
+        "[%1] log -f\n",
+        "[%2] cat\n",
+        "[%2] cat done\n",
+        "[%1] log -f interrupted\n",
+    ] {
+        assert!(err.contains(notice), "{notice}: {err}");
+    }
+    assert!(!err.contains("will be ended"), "{err}");
+}
+
+#[test]
+fn leaving_a_shell_ends_its_jobs_and_says_so() {
+    let user = User::new();
+    user.start();
+    let (status, _, err) = user.script(&[], "cat /hello & \nlog -f&\nexit 3\n");
+    assert_eq!(status, Some(3));
+    assert!(err.contains("1 job runs and will be ended"), "{err}");
+    let until = Instant::now() + Duration::from_secs(10);
+    while user.text(&["exec", "--", "jobs"]).contains("log") {
+        assert!(Instant::now() < until, "the job goes on");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_job_comes_to_the_foreground() {
+    let user = User::new();
+    user.start();
+    let (status, out, err) = user.script(&[], "cat /none &\nfg\nfg %99\ncat /hello &\nfg %2\n");
+    assert_eq!(status, Some(1), "{err}");
+    assert_eq!(out, "hello from the guest\n");
+    assert!(err.contains("[%1] cat /none exit 1\n"), "{err}");
+    assert!(err.contains("no such job"), "{err}");
+    let (status, _, err) = user.script(&["--output", "json"], "cat /hello &\nwait\n");
+    assert_eq!(status, Some(0));
+    let events: Vec<Value> = err
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(events[0]["event"], "started");
+    assert_eq!(events[0]["command"], "cat /hello");
+    assert_eq!(events[1]["status"], 0);
+}
+
+#[test]
+fn a_policy_is_lowered_for_a_session() {
+    let user = User::new();
+    user.start();
+    let policy = |args: &[&str]| user.text(&[args, &["--", "policy"]].concat());
+    let in_force = |session| format!("machine  full\nsession  {session}\n");
+    assert_eq!(policy(&["exec"]), in_force("full"));
+    assert_eq!(
+        policy(&["exec", "--policy", "observe"]),
+        in_force("observe")
+    );
+    let script = "policy control\npolicy\npolicy full\npolicy observe &\nwait\npolicy\n";
+    let (status, out, err) = user.script(&[], script);
+    assert_eq!(status, Some(0));
+    let control = in_force("control");
+    let want = format!("{control}{control}{}{control}", in_force("observe"));
+    assert_eq!(out, want);
+    assert!(
+        err.contains("the policy of this session is `control`"),
+        "{err}"
+    );
+    // Of another client nothing is lowered.
+    assert_eq!(policy(&["exec"]), in_force("full"));
+    let listed: Value = serde_json::from_str(&user.text(&["list", "--output", "json"])).unwrap();
+    assert_eq!(listed[0]["isolation"], "none");
+    assert_eq!(listed[0]["policy"], "full");
+}
+
 #[test]
 fn a_recorded_session_replays_without_a_vm() {
     let user = User::new();

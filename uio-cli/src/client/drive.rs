@@ -42,6 +42,8 @@ pub struct Drive<'a> {
     pub interrupts: Option<&'a mut UnixStream>,
     /// The request is interrupted after this long.
     pub timeout: Option<Duration>,
+    /// The request's first message is to be its job's record.
+    pub announce: bool,
 }
 
 /// How a driven request ended.
@@ -73,7 +75,10 @@ pub fn drive(
     mut with: Drive<'_>,
     each: &mut dyn FnMut(&FromGuest<'_>) -> bool,
 ) -> Result<Ending> {
-    let id = client.session().exec(argv)?;
+    let id = match with.announce {
+        true => client.session().exec_announced(argv)?,
+        false => client.session().exec(argv)?,
+    };
     if with.stdin.is_none() {
         client.session().stdin_end(id);
     }

@@ -54,6 +54,7 @@ pub fn run(args: ExecArgs, format: Format) -> Result<u8> {
         stdin: forward.then_some(&mut stdin as &mut dyn Input),
         interrupts: Some(&mut interrupts),
         timeout: args.timeout,
+        announce: false,
     };
     if let Some(policy) = args.session.policy {
         client.session().lower(policy.into());

@@ -1,4 +1,9 @@
-//! `uio shell`: commands in a guest, one after the other.
+//! `uio shell`: commands in a guest, one after the other. With a `&` at its end a line runs in the
+//! background: its number is told, `jobs` lists it, `kill %N` ends it, `fg %N` waits for it (Ctrl-C
+//! then ends it), `wait` waits for all. Its standard input is at its end. Leaving ends what still
+//! runs, and warns once.
+
+mod jobs;
 
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::os::unix::net::UnixStream;
@@ -14,8 +19,9 @@ use crate::client::drive::{Drive, Input, Stdin};
 use crate::entry::{Entry, Registry};
 use crate::error::{Error, Result, exit};
 use crate::render::{Format, complain};
-use crate::shell::{Completer, editor};
+use crate::shell::{Completer, Screen, editor};
 use crate::signals;
+use jobs::{Jobs, Origin};
 
 /// A shell at work.
 struct Shell {
@@ -24,6 +30,10 @@ struct Shell {
     symbols: HostSymbols,
     interrupts: UnixStream,
     how: How,
+    screen: Screen,
+    jobs: Jobs,
+    /// The operator was told that leaving ends jobs.
+    warned: bool,
     status: u8,
 }
 
@@ -54,6 +64,9 @@ pub fn run(args: &ShellArgs, format: Format) -> Result<u8> {
             format,
             verbose: args.session.verbose,
         },
+        screen: Screen::default(),
+        jobs: Jobs::default(),
+        warned: false,
         status: exit::OK,
     };
     if io::stdin().is_terminal() {
@@ -72,17 +85,21 @@ impl Shell {
             self.vm.name, guest.kernel, guest.arch, guest.overlay
         );
         let completer = Completer::new(&self.vm, guest);
-        let (mut editor, prompt) = editor(&self.vm.name, completer)?;
+        let (mut editor, prompt, lines) = editor(&self.vm.name, completer)?;
         loop {
-            let line = match editor.read_line(&prompt) {
-                Ok(Signal::Success(line)) => line,
-                Ok(Signal::CtrlD) => return Ok(()),
+            self.screen.edit(Some(lines.clone()));
+            let read = editor.read_line(&prompt);
+            self.screen.edit(None);
+            let next = match read {
+                Ok(Signal::Success(line)) => self.line(&line, true)?,
+                Ok(Signal::CtrlD) => Next::Leave,
                 Ok(_) => continue,
                 Err(e) => return Err(Error::io("read the terminal", e)),
             };
-            if self.line(&line, true)? == Next::Leave {
+            if next == Next::Leave && self.may_leave() {
                 return Ok(());
             }
+            self.warned = next == Next::Leave;
         }
     }
 
@@ -91,14 +108,31 @@ impl Shell {
         loop {
             line.clear();
             match input.read_line(&mut line) {
-                Ok(0) => return Ok(()),
+                Ok(0) => {
+                    self.may_leave();
+                    return Ok(());
+                }
                 Ok(_) => {}
                 Err(e) => return Err(Error::io("read standard input", e)),
             }
             if self.line(&line, false)? == Next::Leave {
+                self.may_leave();
                 return Ok(());
             }
         }
+    }
+
+    /// Whether the shell may be left: no job runs, or the operator was warned.
+    fn may_leave(&mut self) -> bool {
+        let running = self.jobs.running();
+        if running == 0 || self.warned {
+            return true;
+        }
+        let jobs = if running == 1 { "job runs" } else { "jobs run" };
+        self.complain(&format!(
+            "{running} {jobs} and will be ended by leaving; `wait` waits"
+        ));
+        false
     }
 
     /// Does what a line says. Only what ends the shell is an error.
@@ -107,6 +141,10 @@ impl Shell {
         if line.is_empty() || line.starts_with('#') {
             return Ok(Next::Line);
         }
+        let (line, background) = match line.strip_suffix('&') {
+            Some(rest) if !rest.ends_with('\\') => (rest, true),
+            _ => (line, false),
+        };
         let Ok(words) = shell_words::split(line) else {
             self.complain("a quote is not closed");
             self.status = exit::USAGE;
@@ -114,7 +152,14 @@ impl Shell {
         };
         match words.first().map(String::as_str) {
             None => Ok(Next::Line),
+            Some("exit" | "quit" | "fg" | "wait") if background => {
+                self.complain("this command has no background");
+                self.status = exit::USAGE;
+                Ok(Next::Line)
+            }
             Some("exit" | "quit") => Ok(self.leave(&words)),
+            Some("fg") => Ok(self.foreground(&words)),
+            Some("wait") => Ok(self.wait()),
             Some(name) => {
                 if let Some(known) = guest_commands::find(name)
                     && words.get(1).is_some_and(|word| word == "--help")
@@ -122,7 +167,10 @@ impl Shell {
                     super::print(&format!("usage: {}\n{}\n", known.usage, known.help))?;
                     return Ok(Next::Line);
                 }
-                self.command(words, reads_terminal)
+                match background {
+                    true => self.background(words),
+                    false => self.command(words, reads_terminal),
+                }
             }
         }
     }
@@ -142,6 +190,45 @@ impl Shell {
         }
     }
 
+    fn background(&mut self, words: Vec<String>) -> Result<Next> {
+        let origin = Origin {
+            vm: self.vm.clone(),
+            policy: self.client.session().policy(),
+            how: self.how,
+            screen: self.screen.clone(),
+        };
+        let argv = words.into_iter().map(String::into_bytes).collect();
+        self.jobs.start(&origin, argv)?;
+        self.status = exit::OK;
+        Ok(Next::Line)
+    }
+
+    /// `fg [%N]`
+    fn foreground(&mut self, words: &[String]) -> Next {
+        self.forget_interrupts();
+        let number = words
+            .get(1)
+            .map(|word| word.trim_start_matches('%').parse::<u32>());
+        let status = match number.transpose() {
+            Ok(number) => self.jobs.foreground(number, &mut self.interrupts),
+            Err(_) => None,
+        };
+        self.status = status.unwrap_or_else(|| {
+            self.complain("fg: no such job of this shell");
+            exit::FAILURE
+        });
+        Next::Line
+    }
+
+    fn wait(&mut self) -> Next {
+        self.forget_interrupts();
+        self.status = match self.jobs.wait(&mut self.interrupts) {
+            true => exit::OK,
+            false => INTERRUPTED,
+        };
+        Next::Line
+    }
+
     fn command(&mut self, words: Vec<String>, reads_terminal: bool) -> Result<Next> {
         let argv: Vec<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
         self.forget_interrupts();
@@ -150,6 +237,7 @@ impl Shell {
             stdin: reads_terminal.then_some(&mut stdin as &mut dyn Input),
             interrupts: Some(&mut self.interrupts),
             timeout: None,
+            announce: false,
         };
         match execute(&mut self.client, &argv, with, self.how, &self.symbols) {
             Ok(ending) => {

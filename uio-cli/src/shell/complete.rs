@@ -43,8 +43,10 @@ impl Completer {
     #[must_use]
     pub fn new(vm: &Entry, guest: &GuestInfo) -> Self {
         let mut commands = guest.commands.clone();
-        if !commands.iter().any(|name| name == "exit") {
-            commands.push("exit".to_owned());
+        for own in ["exit", "fg", "wait"] {
+            if !commands.iter().any(|name| name == own) {
+                commands.push(own.to_owned());
+            }
         }
         commands.sort();
         Self {
@@ -108,6 +110,7 @@ impl Completer {
             stdin: None,
             interrupts: None,
             timeout: Some(PATIENCE),
+            announce: false,
         };
         let listed = drive(client, &argv, with, &mut |message| {
             if let FromGuest::Record {
