@@ -101,6 +101,8 @@ pub struct Forbidden {
     pub len: u8,
     /// Name of its class, by which it can be granted.
     pub class: &'static str,
+    /// How many bytes before it the instruction begins that has it inside; 0 if it is inside none.
+    pub within: u8,
 }
 
 /// How a run ended.

@@ -9,6 +9,8 @@ mod compile;
 #[cfg(target_arch = "x86_64")]
 #[path = "linker/corpus.rs"]
 mod corpus;
+#[path = "linker/forbidden.rs"]
+mod forbidden;
 #[cfg(target_arch = "x86_64")]
 #[path = "../fuzz/src/generate.rs"]
 mod generate;

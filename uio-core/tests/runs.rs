@@ -449,3 +449,62 @@ fn without_the_file_a_fault_is_told_by_addresses() {
     assert_eq!(frames(&answer)[0], plain);
     assert_eq!(host.files.open_files(), 0);
 }
+
+#[test]
+fn a_program_with_forbidden_code_is_refused_and_not_kept() {
+    let mut host = host();
+    // In the middle of `.text.helper`: section 1 has 16 bytes, and `helper` begins at 0x20.
+    *host.isolation.forbidden.lock().unwrap() = vec![0x0f, 0x01, 0xef];
+    let mut code = vec![0x90; 0x40];
+    code[0x28..0x2b].copy_from_slice(&[0x0f, 0x01, 0xef]);
+    let object = Object::new()
+        .section(Section {
+            name: ".text.helper",
+            kind: PROGBITS,
+            flags: ALLOC | EXECUTE,
+            align: 16,
+            contents: code.clone(),
+            ..Section::default()
+        })
+        .symbol("helper", GLOBAL_FUNCTION, 2, 0x20);
+    host.files.add(PATH, &object.build());
+    let mut bytes = code[0x28..].to_vec();
+    bytes.resize(30, 0);
+    for _ in 0..3 {
+        let answer = host.run(&["run", PATH]);
+        failed(
+            &answer,
+            &Failure::Forbidden {
+                arg: 1,
+                class: "wrpkru",
+                section: b".text.helper",
+                offset: 0x28,
+                function: b"helper",
+                start: 0x20,
+                within: 0,
+                len: 3,
+                bytes: &bytes,
+            },
+        );
+        assert_eq!(answer.status, Some(126));
+    }
+    assert_eq!(host.isolation.runs.load(SeqCst), 0);
+    assert!(host.run(&["programs"]).records().next().is_none());
+    // What is granted later, or never was forbidden, runs.
+    host.isolation.forbidden.lock().unwrap().clear();
+    assert_eq!(host.run(&["run", PATH]).status, Some(0));
+}
+
+#[test]
+fn without_isolation_no_program_is_loaded() {
+    let mut host = host();
+    host.isolation.unavailable.store(true, SeqCst);
+    let asked = host.files.asked();
+    let answer = host.run(&["run", PATH]);
+    failed(&answer, &Failure::NoIsolation);
+    assert_eq!(answer.status, Some(126));
+    assert_eq!(host.files.asked(), asked);
+    assert_eq!(host.isolation.runs.load(SeqCst), 0);
+    host.isolation.unavailable.store(false, SeqCst);
+    assert_eq!(host.run(&["run", PATH]).status, Some(0));
+}

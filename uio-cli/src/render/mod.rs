@@ -6,6 +6,7 @@
 pub mod columns;
 pub mod failure;
 pub mod fault;
+pub mod forbidden;
 pub mod json;
 pub mod parts;
 pub mod relocation;
@@ -20,6 +21,7 @@ use uio_console::FromGuest;
 use uio_console::record::{Failure, Record};
 
 use crate::client::Answer;
+use forbidden::Refused;
 use table::Table;
 
 /// How answers are given.

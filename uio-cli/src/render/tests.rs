@@ -517,6 +517,7 @@ fn no_failure_is_without_words() {
         Failure::NoHandler { signal: 15 },
         Failure::NoSymbols,
         Failure::NoSymbolAt { address: 1 },
+        Failure::NoIsolation,
         Failure::ProgramRuns { arg: 1 },
         Failure::NoMemory { bytes: 1 },
         object(ObjectError::Empty),
@@ -796,4 +797,95 @@ fn policies() {
         "machine  control\nsession  observe\n"
     );
     assert_eq!(json(&["policy"], &[policy])["session"], "observe");
+}
+
+/// WRPKRU inside a constant, as `run /uio/x.o` was refused for it.
+const HIDDEN: Failure<'_> = Failure::Forbidden {
+    arg: 1,
+    class: "wrpkru",
+    section: b".text",
+    offset: 0x16,
+    function: b"_RNvC1a4main",
+    start: 0x10,
+    within: 1,
+    len: 3,
+    bytes: &[0xb8, 0x0f, 0x01, 0xef, 0x00, 0xc3, 0x90],
+};
+
+#[test]
+fn refused_code_is_disassembled() {
+    assert_eq!(
+        failed(HIDDEN),
+        "run: /uio/x.o: has the instruction `wrpkru` (class wrpkru) at .text+0x16, in `a::main`+0x6\n  \
+         .text+0x15:  b8 0f 01 ef 00                  mov eax, 0xef010f\n  \
+         .text+0x16:  0f 01 ef                        wrpkru\n\
+         It is inside another instruction, by accident or not: write that another way, or compile \
+         with other flags.\n"
+    );
+    // With the prefix that belongs to it, of a function that has no name.
+    let failure = Failure::Forbidden {
+        arg: 1,
+        class: "xrstor",
+        section: b".text",
+        offset: 0x21,
+        function: b"",
+        start: 0,
+        within: 1,
+        len: 3,
+        bytes: &[0x48, 0x0f, 0xae, 0x2f, 0xc3],
+    };
+    assert_eq!(
+        failed(failure),
+        "run: /uio/x.o: has the instruction `xrstor64 [rdi]` (class xrstor) at .text+0x21\n  \
+         .text+0x21:  0f ae 2f                        xrstor64 [rdi]\n\
+         Programs must do without it; a VM started with `uio run --policy full --grant xrstor` \
+         allows it.\n"
+    );
+}
+
+#[test]
+fn refused_code_is_an_object_in_json() {
+    let messages = [FromGuest::Failure {
+        id: ID,
+        failure: HIDDEN,
+    }];
+    let (out, err) = rendered(&["run", "/uio/x.o"], Format::Json, false, 126, &messages);
+    assert_eq!(out, "");
+    let value: serde_json::Value = serde_json::from_str(&err).unwrap();
+    assert_eq!(
+        value["forbidden"],
+        serde_json::json!({
+            "class": "wrpkru",
+            "section": ".text",
+            "offset": 0x16,
+            "function": "a::main",
+            "function_offset": 6,
+            "bytes": "0f 01 ef",
+            "instruction": "wrpkru",
+            "inside": "mov eax, 0xef010f",
+        })
+    );
+    assert!(value["error"].as_str().unwrap().contains(".text+0x16"));
+}
+
+/// A guest that lies does not stop the client.
+#[test]
+fn refused_code_that_makes_no_sense_is_shown_all_the_same() {
+    for bytes in [&[][..], &[0x0f], &[0x06, 0x0f, 0x01], &[0xff; 60]] {
+        for within in [0, 1, 200] {
+            let failure = Failure::Forbidden {
+                arg: 1,
+                class: "w\u{1b}[31m",
+                section: b"",
+                offset: 0,
+                function: b"\x1b",
+                start: u64::MAX,
+                within,
+                len: 255,
+                bytes,
+            };
+            let words = failed(failure);
+            assert!(words.contains("of what the linker added") && !words.contains('\u{1b}'));
+        }
+    }
 }

@@ -59,12 +59,13 @@ pub fn date(seconds: u64) -> String {
 /// A span of milliseconds in short: `500 ms`, `1.5 s`, `10 s`, `12 min 5 s`.
 #[must_use]
 pub fn short(ms: u64) -> String {
-    match ms {
-        0..1000 => format!("{ms} ms"),
-        1000..60_000 if ms / 100 % 10 != 0 => format!("{}.{} s", ms / 1000, ms / 100 % 10),
-        1000..60_000 => format!("{} s", ms / 1000),
-        _ if ms / 1000 % 60 == 0 => format!("{} min", ms / 60_000),
-        _ => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),
+    let (minutes, seconds, tenths) = (ms / 60_000, ms / 1000 % 60, ms / 100 % 10);
+    match (minutes, seconds, tenths) {
+        (0, 0, _) => format!("{ms} ms"),
+        (0, seconds, 0) => format!("{seconds} s"),
+        (0, seconds, tenths) => format!("{seconds}.{tenths} s"),
+        (minutes, 0, _) => format!("{minutes} min"),
+        (minutes, seconds, _) => format!("{minutes} min {seconds} s"),
     }
 }
 
@@ -115,5 +116,19 @@ mod tests {
         assert_eq!(span(59_999_999), "0:00:59.999");
         assert_eq!(span(3_661_000_000), "1:01:01.000");
         assert_eq!(span(90_000_000_000), "1 d 1:00:00.000");
+    }
+
+    #[test]
+    fn spans_in_short() {
+        for (ms, text) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1000, "1 s"),
+            (1550, "1.5 s"),
+            (60_000, "1 min"),
+            (125_900, "2 min 5 s"),
+        ] {
+            assert_eq!(short(ms), text);
+        }
     }
 }

@@ -127,6 +127,30 @@ pub enum Failure<'a> {
         /// The policy of the session.
         policy: Policy,
     },
+    /// The program has an instruction that could undo its isolation.
+    Forbidden {
+        /// The argument that names the program.
+        arg: u8,
+        /// Name of the class of such instructions, by which they can be granted.
+        class: &'a str,
+        /// The section that has it; empty for what the linker added.
+        section: &'a [u8],
+        /// Offset of its first byte in the section.
+        offset: u64,
+        /// The function that has it, or the nearest label before it; empty without one.
+        function: &'a [u8],
+        /// Offset of the function in the section.
+        start: u64,
+        /// How many bytes before it the instruction begins that has it inside; 0 if it is inside
+        /// none.
+        within: u8,
+        /// Bytes of it.
+        len: u8,
+        /// The code, relocated, from where the instruction begins that has it inside.
+        bytes: &'a [u8],
+    },
+    /// The processor has no protection keys, and nobody asked to do without.
+    NoIsolation,
 }
 
 /// What is wrong with a command line.

@@ -7,6 +7,9 @@ use object::LittleEndian as LE;
 use object::elf::{self, FileHeader64, Rela64, SectionHeader64, Sym64};
 use object::pod;
 
+/// What stands between sections of code: INT3.
+const PADDING: u8 = 0xcc;
+
 /// A section in its place.
 pub struct Placed<'a> {
     /// Its index in the object.
@@ -178,7 +181,9 @@ impl<'a> Mirror<'a> {
     /// none where they may.
     pub fn bytes(&self, size: usize, text_end: usize, data: usize) -> Vec<Option<u8>> {
         let mut bytes = vec![Some(0); size];
+        bytes[..align(self.text, 8).min(text_end)].fill(Some(PADDING));
         for placed in &self.placed {
+            bytes[placed.at.clone()].fill(Some(0));
             for (to, from) in bytes[placed.at.clone()].iter_mut().zip(placed.contents) {
                 *to = Some(*from);
             }

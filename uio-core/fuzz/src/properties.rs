@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use uio_console::record::ObjectError;
-use uio_core::isolation::Region;
-use uio_core::program::link::{Linked, Refusal, Stop, Surroundings, link};
+use uio_core::isolation::{Forbidden, Region};
+use uio_core::program::link::{Code, Linked, Refusal, Stop, Surroundings, link};
 
 use super::mirror::Mirror;
 
@@ -69,6 +69,22 @@ impl Surroundings for World {
 
     fn undefined(&mut self, name: &[u8]) {
         assert!(name.len() <= MAX_NAME);
+        self.undefined += 1;
+    }
+
+    fn forbidden(&mut self, code: &[u8]) -> Option<Forbidden> {
+        let offset = code.windows(2).position(|bytes| bytes == [0x0f, 0x05])?;
+        Some(Forbidden {
+            offset,
+            len: 2,
+            class: "system-call",
+            within: (offset % 16) as u8,
+        })
+    }
+
+    fn refused(&mut self, code: &Code<'_>) {
+        assert!(code.start <= code.found.offset as u64);
+        assert!(code.bytes.len() <= 30);
         self.undefined += 1;
     }
 

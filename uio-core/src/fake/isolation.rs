@@ -114,6 +114,7 @@ impl Isolation for FakeIsolation {
             offset,
             len: bytes.len() as u8,
             class: "wrpkru",
+            within: 0,
         })
     }
 

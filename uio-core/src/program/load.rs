@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 
 use uio_console::record::{Failure, Kind, ObjectError};
 
-use super::link::{self, Refusal, Surroundings};
+use super::link::{self, Code, Refusal, Surroundings};
 use super::lookup::Lookup;
 use super::registry::{Program, Version};
 use super::symbols::Error;
 use crate::command::{Context, Stop, Trouble};
 use crate::engine::{Core, locked};
 use crate::files::{File, Open};
-use crate::isolation::Region;
+use crate::isolation::{Forbidden, Region};
 
 /// The most bytes that an object file, and the image made from it, may have.
 pub const MAX_PROGRAM: usize = 16 << 20;
@@ -34,6 +34,16 @@ const SAID: Trouble = Trouble::Status(NOT_RUNNABLE);
 #[inline(never)]
 pub fn no_memory(cx: &mut Context<'_>, bytes: u64) -> Trouble {
     match cx.failure(&Failure::NoMemory { bytes }) {
+        Ok(()) => SAID,
+        Err(stop) => stop.into(),
+    }
+}
+
+/// Says that programs cannot be isolated.
+#[cold]
+#[inline(never)]
+pub fn no_isolation(cx: &mut Context<'_>) -> Trouble {
+    match cx.failure(&Failure::NoIsolation) {
         Ok(()) => SAID,
         Err(stop) => stop.into(),
     }
@@ -208,6 +218,26 @@ impl Surroundings for Around<'_, '_> {
             // The request ends when linking does.
             let _ = self.note(result);
         }
+    }
+
+    fn forbidden(&mut self, code: &[u8]) -> Option<Forbidden> {
+        self.cx.isolation().forbidden(code)
+    }
+
+    fn refused(&mut self, code: &Code<'_>) {
+        let result = self.cx.failure(&Failure::Forbidden {
+            arg: self.arg,
+            class: code.found.class,
+            section: code.section,
+            offset: code.found.offset as u64,
+            function: code.function,
+            start: code.start,
+            within: code.found.within,
+            len: code.found.len,
+            bytes: code.bytes,
+        });
+        // The request ends when linking does.
+        let _ = self.note(result);
     }
 
     fn allocate(&mut self, bytes: usize) -> Option<Box<dyn Region>> {

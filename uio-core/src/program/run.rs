@@ -93,6 +93,9 @@ fn fresh(cx: &Context<'_>, worker: usize, path: &[u8], limits: &Limits) -> Optio
 #[inline(never)]
 fn find(cx: &mut Context<'_>, given: &[u8], arg: usize) -> Result<Box<Program>, Trouble> {
     let core = cx.core();
+    if !cx.isolation().available() {
+        return Err(load::no_isolation(cx));
+    }
     let path = absolute(cx.files(), given)?;
     if locked(core, |state| state.programs.has(Which::File(&path), true)) {
         let version = Version::from(&cx.files().stat(&path)?);

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use uio_core::isolation::Region;
-use uio_core::program::link::{Linked, Refusal, Stop, Surroundings, link};
+use uio_core::isolation::{Forbidden, Region};
+use uio_core::program::link::{Code, Linked, Refusal, Stop, Surroundings, link};
 
 /// The largest program in these tests.
 pub const MAX: usize = 4 << 20;
@@ -12,12 +12,24 @@ pub const MAX: usize = 4 << 20;
 /// Makes a region of so many bytes.
 pub type Allocate<'a> = &'a dyn Fn(usize) -> Option<Box<dyn Region>>;
 
+/// What the linker told of forbidden code.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub section: String,
+    pub offset: usize,
+    pub function: String,
+    pub start: u64,
+    pub bytes: Vec<u8>,
+}
+
 /// What a test gives to the linker, and what it heard from it.
 pub struct World<'a> {
     pub symbols: HashMap<String, u64>,
     pub undefined: Vec<String>,
     pub asked: Vec<String>,
     pub stop_at: Option<&'static str>,
+    pub forbidden: Option<&'static [u8]>,
+    pub refused: Vec<Refused>,
     allocate: Allocate<'a>,
 }
 
@@ -28,6 +40,8 @@ impl<'a> World<'a> {
             undefined: Vec::new(),
             asked: Vec::new(),
             stop_at: None,
+            forbidden: None,
+            refused: Vec::new(),
             allocate,
         }
     }
@@ -56,6 +70,28 @@ impl Surroundings for World<'_> {
     fn undefined(&mut self, name: &[u8]) {
         self.undefined
             .push(String::from_utf8_lossy(name).into_owned());
+    }
+
+    fn forbidden(&mut self, code: &[u8]) -> Option<Forbidden> {
+        let bytes = self.forbidden?;
+        let offset = code.windows(bytes.len()).position(|at| at == bytes)?;
+        Some(Forbidden {
+            offset,
+            len: bytes.len() as u8,
+            class: "wrpkru",
+            within: 0,
+        })
+    }
+
+    fn refused(&mut self, code: &Code<'_>) {
+        let name = |name| String::from_utf8_lossy(name).into_owned();
+        self.refused.push(Refused {
+            section: name(code.section),
+            offset: code.found.offset,
+            function: name(code.function),
+            start: code.start,
+            bytes: code.bytes.to_vec(),
+        });
     }
 
     fn allocate(&mut self, bytes: usize) -> Option<Box<dyn Region>> {

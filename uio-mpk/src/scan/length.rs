@@ -172,7 +172,14 @@ fn escape(code: &[u8; WINDOW], at: usize, op: u8, prefixes: Prefixes) -> usize {
         0x38 => operand(code, at + 3),
         0x3a => operand(code, at + 3) + 1,
         // EXTRQ and INSERTQ of SSE4a.
-        0x78 => operand(code, at + 2) + if prefixes.operand || prefixes.repne { 2 } else { 0 },
+        0x78 => {
+            operand(code, at + 2)
+                + if prefixes.operand || prefixes.repne {
+                    2
+                } else {
+                    0
+                }
+        }
         _ => {
             let entry = TWO[usize::from(op)];
             let entry = match entry & OTHER {

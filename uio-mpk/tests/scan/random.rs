@@ -34,8 +34,16 @@ fn vector(random: &mut Random, code: &mut Vec<u8>) {
     let bits = random.next();
     match random.of(&VECTOR) {
         0xc5 => code.extend([0xc5, 0xf8 | bits as u8 & 7]),
-        0xc4 => code.extend([0xc4, 0xe1 + (bits % 3) as u8, 0x78 | (bits >> 8) as u8 & 0x87]),
-        0x8f => code.extend([0x8f, 0xe8 + (bits % 3) as u8, 0x78 | (bits >> 8) as u8 & 0x84]),
+        0xc4 => code.extend([
+            0xc4,
+            0xe1 + (bits % 3) as u8,
+            0x78 | (bits >> 8) as u8 & 0x87,
+        ]),
+        0x8f => code.extend([
+            0x8f,
+            0xe8 + (bits % 3) as u8,
+            0x78 | (bits >> 8) as u8 & 0x84,
+        ]),
         _ => {
             let map = [1, 2, 3, 5, 6, 7][bits as usize % 6];
             let second = 0x7c | (bits >> 8) as u8 & 0x83;

@@ -11,6 +11,9 @@ pub const MACHINE: u16 = elf::EM_AARCH64.0;
 /// Bytes of a stub.
 pub const STUB: usize = 8;
 
+/// What stands between sections of code: UDF #0.
+pub const PADDING: u8 = 0;
+
 /// How a relocation of this type is applied; none if it is not.
 pub fn kind(kind: u32) -> Option<Kind> {
     let (base, range, bytes) = match kind {

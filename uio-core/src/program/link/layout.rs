@@ -23,6 +23,8 @@ pub struct Layout {
     pub stubs: usize,
     /// First slot of the GOT.
     pub got: usize,
+    /// Where code ends; zeroes follow up to the end of the executable part.
+    pub code: usize,
     /// The executable part; the constants follow.
     pub text: Range<usize>,
     /// Writable sections with contents. They start the writable part.
@@ -54,6 +56,7 @@ impl Layout {
             places: Vec::new(),
             stubs: 0,
             got: 0,
+            code: 0,
             text: 0..0,
             data: 0..0,
             size: 0,
@@ -73,6 +76,7 @@ impl Layout {
             match which {
                 Group::Text => {
                     layout.stubs = cursor.take(slots * arch::STUB as u64, arch::STUB as u64);
+                    layout.code = cursor.0 as usize;
                     layout.text.end = cursor.take(0, PAGE);
                 }
                 Group::Constants => {

@@ -18,11 +18,12 @@ use core::ops::Range;
 
 use uio_console::record::ObjectError;
 
-use crate::isolation::Region;
+use crate::isolation::{Forbidden, Region};
 use report::{Refused, Report};
 
 mod constructors;
 mod elf;
+mod inspect;
 mod kind;
 mod layout;
 mod relocate;
@@ -51,8 +52,29 @@ pub trait Surroundings {
     /// with [`Refusal::Reported`].
     fn undefined(&mut self, name: &[u8]);
 
+    /// The first instruction in the program's finished code that it must not have.
+    fn forbidden(&mut self, code: &[u8]) -> Option<Forbidden>;
+
+    /// Takes note of such an instruction. Linking ends with [`Refusal::Reported`].
+    fn refused(&mut self, code: &Code<'_>);
+
     /// Memory for the image: at least so many bytes, all zero.
     fn allocate(&mut self, bytes: usize) -> Option<Box<dyn Region>>;
+}
+
+/// An instruction that a program must not have, and where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code<'a> {
+    /// The instruction. Its offset is the one in its section.
+    pub found: Forbidden,
+    /// Name of the section; empty for what the linker added.
+    pub section: &'a [u8],
+    /// Name of the function, or of the nearest label before; empty without one.
+    pub function: &'a [u8],
+    /// Offset of the function in its section.
+    pub start: u64,
+    /// The finished code from where the instruction begins that has it inside.
+    pub bytes: &'a [u8],
 }
 
 /// The surroundings end the linking, and have said why.
@@ -144,6 +166,7 @@ fn link_with<'a>(
         memory,
     };
     image.fill()?;
+    inspect::inspect(&image, around)?;
     let main = image.address(symbols.main)?;
     let init = constructors::find(&image, false)?;
     let mut fini = constructors::find(&image, true)?;

@@ -1,11 +1,13 @@
 //! Filling an image: contents, relocations, the global offset table and stubs.
 
+use core::ops::Range;
+
 use object::LittleEndian as LE;
 use object::elf::SHT_NOBITS;
 use uio_console::record::{ObjectError, SectionRule};
 
 use super::arch;
-use super::elf::{Object, Site, Visit};
+use super::elf::{Group, Object, Site, Visit, group};
 use super::kind::{Base, Kind};
 use super::layout::Layout;
 use super::report::Refused;
@@ -28,13 +30,19 @@ pub struct Image<'i, 'r, 'a> {
 impl Image<'_, '_, '_> {
     /// Fills the image's memory.
     pub fn fill(&mut self) -> Result<(), Refused> {
+        let mut code = 0;
         for (index, section) in self.object.sections.iter().enumerate() {
             if let Some(place) = self.layout.place_of(index)
                 && let Some(contents) = self.object.contents(section)
             {
+                if group(section) == Some(Group::Text) {
+                    self.pad(code..place);
+                    code = place + section.sh_size.get(LE) as usize;
+                }
                 self.put(place, contents);
             }
         }
+        self.pad(code..self.layout.stubs);
         for (index, extra) in self.symbols.extra.iter().enumerate() {
             if extra.slot != NO_SLOT {
                 let at = self.layout.got + extra.slot as usize * 8;
@@ -76,6 +84,13 @@ impl Image<'_, '_, '_> {
 
     fn got(&self) -> u64 {
         self.base + self.layout.got as u64
+    }
+
+    /// Fills the space between sections of code with instructions that end the program.
+    fn pad(&mut self, gap: Range<usize>) {
+        if let Some(gap) = self.memory.get_mut(gap) {
+            gap.fill(arch::PADDING);
+        }
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {

@@ -10,6 +10,9 @@ pub const MACHINE: u16 = elf::EM_X86_64.0;
 /// Bytes of a stub.
 pub const STUB: usize = 8;
 
+/// What stands between sections of code: INT3.
+pub const PADDING: u8 = 0xcc;
+
 /// `R_X86_64_GOTPCREL64`, `_GOTPLT64` and the others of the large model.
 const R_X86_64_GOT64: u32 = 27;
 const R_X86_64_GOTPCREL64: u32 = 28;
