@@ -18,6 +18,8 @@ pub(crate) mod log;
 mod overlay;
 mod platform;
 mod program;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use self::program::watch;
 pub(crate) mod quiet;
 mod signal;
 mod syscalls;

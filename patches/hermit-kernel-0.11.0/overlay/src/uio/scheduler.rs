@@ -14,7 +14,7 @@ use core::ptr;
 
 use hermit_sync::{InterruptTicketMutex, without_interrupts};
 
-use super::task::{Task, TaskHandle, TaskId, TaskStatus};
+use super::task::{Priority, Task, TaskHandle, TaskId, TaskStatus};
 use super::{PerCoreScheduler, WAITING_TASKS};
 #[cfg(feature = "uio-mpk")]
 use crate::arch::kernel::processor::{FPUState, supports_avx};
@@ -156,6 +156,32 @@ impl PerCoreScheduler {
 		let task = self.current_task.borrow();
 		let stack = task.stacks.get_interrupt_stack() + task.stacks.get_interrupt_stack_size();
 		stack.as_u64() - TaskStacks::MARKER_SIZE as u64
+	}
+
+	/// Sets the priority of the current task.
+	pub(crate) fn uio_set_current_priority(&self, prio: Priority) {
+		self.current_task.borrow_mut().prio = prio;
+	}
+
+	/// Sets the priority of a task that runs or is ready, now with one of the priorities in `from`.
+	/// False if it is neither. To be called with interrupts off.
+	pub(crate) fn uio_set_priority(&mut self, id: i32, from: &[Priority], to: Priority) -> bool {
+		let id = TaskId::from(id);
+		let mut current = self.current_task.borrow_mut();
+		if current.id == id {
+			current.prio = to;
+			return true;
+		}
+		drop(current);
+		from.iter().any(|&from| {
+			let handle = TaskHandle::new(
+				id,
+				from,
+				#[cfg(feature = "smp")]
+				self.core_id,
+			);
+			self.ready_queue.set_priority(handle, to).is_ok()
+		})
 	}
 
 	/// The stack of the current task.

@@ -5,7 +5,7 @@
 //! not the kernel's handler goes on as if nothing had been there.
 
 use core::arch::naked_asm;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
@@ -144,12 +144,8 @@ unsafe extern "C" fn any() {
 	)
 }
 
-/// Puts the stubs in front of the kernel's handlers, once.
+/// Puts the stubs in front of the kernel's handlers.
 pub(super) fn install() {
-	static INSTALLED: AtomicBool = AtomicBool::new(false);
-	if INSTALLED.swap(true, Ordering::AcqRel) {
-		return;
-	}
 	let mut idt = IDT.lock();
 	macro_rules! put {
 		($($vector:literal $field:ident $stub:ident),* $(,)?) => { $({

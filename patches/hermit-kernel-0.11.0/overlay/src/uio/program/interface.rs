@@ -18,6 +18,7 @@ use super::config::backend;
 use super::gates::{uio_gate, uio_gate_read, uio_gate_write, uio_signal};
 use super::memory::Allocations;
 use super::run::Run;
+use super::watch;
 use crate::arch::core_local::core_scheduler;
 use crate::arch::kernel::systemtime::now_micros;
 use crate::arch::processor::get_timer_ticks;
@@ -214,6 +215,9 @@ pub(super) fn call(f: impl FnOnce(&'static Run, &Job<'_>) -> isize) -> isize {
 	};
 	let job = ENGINE.job(worker);
 	let result = f(run, &job);
+	if run.is_ending() {
+		run.leave(End::TimedOut);
+	}
 	if job.interrupted() && run.held.late_calls.fetch_add(1, Ordering::Relaxed) >= MAX_LATE_CALLS {
 		run.leave(End::Interrupted);
 	}
@@ -235,6 +239,24 @@ impl Run {
 		}
 		writable(start as u64, len as u64).is_ok()
 	}
+}
+
+/// Calls `wait`, in which the program sleeps.
+fn waiting<T>(wait: impl FnOnce() -> T) -> T {
+	watch::raise();
+	let result = wait();
+	watch::go_on();
+	result
+}
+
+/// Sleeps, but not beyond the program's time limit.
+fn sleep(run: &Run, job: &Job<'_>, ms: u64) -> isize {
+	let left_us = run.watched.deadline().saturating_sub(get_timer_ticks());
+	let result = waiting(|| job.sleep_ms(ms.min(left_us.div_ceil(1000))));
+	if left_us != 0 && get_timer_ticks() >= run.watched.deadline() {
+		run.expire();
+	}
+	result
 }
 
 /// The bytes of a program, if they are mapped.
@@ -278,7 +300,7 @@ fn string<'a>(text: *const c_char) -> Result<&'a [u8], isize> {
 
 extern "C" fn uio_fd_write(fd: i32, buf: *const u8, len: usize) -> isize {
 	call(|run, job| match bytes(buf, len) {
-		Ok(data) if fd < 3 => job.write(fd, data),
+		Ok(data) if fd < 3 => run.watched.paused(|| job.write(fd, data)),
 		Ok(data) => run.held.with_file(fd, |opened| {
 			let written = opened.file.write_at(opened.position, data)?;
 			opened.position += written as u64;
@@ -290,7 +312,7 @@ extern "C" fn uio_fd_write(fd: i32, buf: *const u8, len: usize) -> isize {
 
 extern "C" fn uio_fd_read(fd: i32, buf: *mut u8, len: usize) -> isize {
 	call(|run, job| match bytes_mut(run, buf, len) {
-		Ok(out) if fd == 0 => job.read(out),
+		Ok(out) if fd == 0 => waiting(|| run.watched.paused(|| job.read(out))),
 		Ok(out) => run.held.with_file(fd, |opened| {
 			let read = opened.file.read_at(opened.position, out)?;
 			opened.position += read as u64;
@@ -316,12 +338,12 @@ extern "C" fn uio_interrupted() -> i32 {
 }
 
 extern "C" fn uio_sleep_ms(ms: u64) -> isize {
-	call(|_, job| job.sleep_ms(ms))
+	call(|run, job| sleep(run, job, ms))
 }
 
 extern "C" fn uio_yield() {
 	// Tasks of lower priority run only while this one sleeps.
-	call(|_, job| job.sleep_ms(1));
+	call(|run, job| sleep(run, job, 1));
 }
 
 extern "C" fn uio_clock_us() -> u64 {

@@ -18,8 +18,10 @@ mod pages;
 mod region;
 mod run;
 mod trace;
+pub(crate) mod watch;
 
 use alloc::boxed::Box;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use uio_core::isolation::{End, Entry, Forbidden, Isolation, Limits, Policy, Region};
 
@@ -64,7 +66,7 @@ impl Isolation for Programs {
 	}
 
 	fn run(&self, worker: usize, program: Entry<'_>, argv: &[u8], limits: &Limits) -> End {
-		fault::install();
+		install();
 		match runs().get(worker) {
 			Some(run) => run.run(worker, &program, argv, limits),
 			None => NOT_STARTED,
@@ -75,6 +77,15 @@ impl Isolation for Programs {
 		if let Some(run) = runs().get(worker) {
 			run.interrupt();
 		}
+	}
+}
+
+/// Puts the handlers of exceptions and of the timer in place, once.
+fn install() {
+	static INSTALLED: AtomicBool = AtomicBool::new(false);
+	if !INSTALLED.swap(true, Ordering::AcqRel) {
+		fault::install();
+		watch::install();
 	}
 }
 

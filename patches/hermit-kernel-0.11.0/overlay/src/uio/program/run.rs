@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 use core::ptr;
-use core::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use hermit_sync::{InterruptTicketMutex, OnceCell, without_interrupts};
 use uio_core::isolation::{End, Entry, Fault, Limits, Policy};
@@ -15,6 +15,7 @@ use super::enter::Origin;
 use super::fault::Exception;
 #[cfg(feature = "uio-mpk")]
 use super::keyed::Keyed;
+use super::watch::{self, Watched};
 use super::{NOT_STARTED, arguments, enter, fault, interface, trace};
 use crate::arch::core_local::core_scheduler;
 use crate::scheduler::PerCoreSchedulerExt;
@@ -37,6 +38,10 @@ pub(super) struct Run {
 	interrupt_stack: AtomicU64,
 	/// Where the program's code and data are.
 	place: InterruptTicketMutex<Place>,
+	/// Bounds of its time.
+	pub(super) watched: Watched,
+	/// The program is to end as soon as it is about to go on.
+	expired: AtomicBool,
 	/// What the program holds.
 	pub(super) held: interface::Held,
 	/// Its domain.
@@ -71,6 +76,8 @@ impl Run {
 				text: 0..0,
 				data: 0..0,
 			}),
+			watched: Watched::new(),
+			expired: AtomicBool::new(false),
 			held: interface::Held::new(),
 			#[cfg(feature = "uio-mpk")]
 			keyed: Keyed::new(),
@@ -84,6 +91,41 @@ impl Run {
 			run.task.load(Ordering::Relaxed) == task && run.origin.load(Ordering::Relaxed) != 0
 		};
 		runs().iter().enumerate().find(|(_, run)| inside(run))
+	}
+
+	/// The task that runs a program; 0 if none does.
+	pub(super) fn task(&self) -> i32 {
+		self.task.load(Ordering::Relaxed)
+	}
+
+	/// Whether the run is inside a program.
+	pub(super) fn is_active(&self) -> bool {
+		self.task() != 0 && self.origin.load(Ordering::Relaxed) != 0
+	}
+
+	/// Whether the program came to its time limit.
+	pub(super) fn is_ending(&self) -> bool {
+		self.expired.load(Ordering::Relaxed)
+	}
+
+	/// Whether the program is inside a function of the image that it called through the gate.
+	pub(super) fn in_call(&self) -> bool {
+		self.called() != 0
+	}
+
+	/// Ends the program, which came to its time limit, as soon as it is about to go on. Called by the
+	/// timer.
+	pub(super) fn expire(&self) {
+		if self.expired.swap(true, Ordering::Relaxed) {
+			return;
+		}
+		*self.end.lock() = Some(End::TimedOut);
+		#[cfg(feature = "uio-mpk")]
+		if super::config::backend().keys() {
+			self.keyed.domain.end();
+			return;
+		}
+		self.redirect();
 	}
 
 	/// What the program may do to the application.
@@ -127,10 +169,14 @@ impl Run {
 			data: program.data.clone(),
 		};
 		self.policy.store(limits.policy as u8, Ordering::Relaxed);
+		self.expired.store(false, Ordering::Relaxed);
+		self.watched
+			.set(limits.time_ms, limits.cpu_share, limits.below);
 		self.task.store(
 			core_scheduler().get_current_task_id().into(),
 			Ordering::Relaxed,
 		);
+		watch::begin(limits.below);
 		#[cfg(feature = "uio-mpk")]
 		let end = if super::config::backend().keys() {
 			self.run_keyed(worker, program, argv)
@@ -143,6 +189,7 @@ impl Run {
 			self.run_unisolated(program, argv)
 		};
 		self.task.store(0, Ordering::Relaxed);
+		watch::raise();
 		self.held.release();
 		end
 	}
@@ -322,11 +369,17 @@ impl Run {
 		if self.task.load(Ordering::Relaxed) == 0 || self.origin.load(Ordering::Relaxed) == 0 {
 			return;
 		}
+		watch::hurry(self.task());
 		#[cfg(feature = "uio-mpk")]
 		if super::config::backend().keys() {
 			self.keyed.interrupt();
 			return;
 		}
+		self.redirect();
+	}
+
+	/// Without keys: sends the program to its end, if it is interrupted in code of its own.
+	fn redirect(&self) {
 		let top = self.interrupt_stack.load(Ordering::Relaxed);
 		let within = self.place().text;
 		without_interrupts(|| {

@@ -1,0 +1,223 @@
+//! Time limits, and the application's share of the core, kept by the timer whatever programs do.
+//!
+//! While a program runs, the core's timer looks at it every millisecond. A program above the
+//! application runs there as long as it has credit, which grows with its share of the time that
+//! passes; without credit it runs below the application, that is in the time that the application
+//! leaves.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use hermit_sync::without_interrupts;
+
+use super::run::{Run, runs};
+use crate::arch::core_local::{core_id, core_scheduler, increment_irq_counter};
+use crate::arch::kernel::apic::{self, TIMER_INTERRUPT_NUMBER};
+use crate::arch::kernel::interrupts::{ExceptionStackFrame, IDT};
+use crate::arch::processor::get_timer_ticks;
+use crate::arch::set_oneshot_timer;
+use crate::scheduler::PerCoreSchedulerExt;
+use crate::scheduler::task::Priority;
+use crate::uio::quiet;
+use crate::uio::tasks::WORKER_PRIO;
+
+/// Priority of a program that must not keep the application waiting: below its default.
+const LOW_PRIO: Priority = Priority::from(1);
+
+/// Microseconds between two looks at programs that compute.
+const SLICE: u64 = 1000;
+
+/// Microseconds between two looks at programs that wait.
+const REST: u64 = 20 * SLICE;
+
+/// No time at all.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// When the kernel wants the timer of core 0, in microseconds since boot.
+static KERNELS: AtomicU64 = AtomicU64::new(NEVER);
+
+/// When programs are to be looked at.
+static OURS: AtomicU64 = AtomicU64::new(NEVER);
+
+/// Microseconds that programs may still run above the application.
+static CREDIT: AtomicU64 = AtomicU64::new(SLICE);
+
+/// Called by the kernel when it sets the timer: gives the time to set it to.
+pub(crate) fn earliest(wanted: Option<u64>) -> Option<u64> {
+	if core_id() != 0 {
+		return wanted;
+	}
+	let wanted = wanted.unwrap_or(NEVER);
+	KERNELS.store(wanted, Ordering::Relaxed);
+	match wanted.min(OURS.load(Ordering::Relaxed)) {
+		NEVER => None,
+		time => Some(time),
+	}
+}
+
+/// Has the timer look at programs at that time at the latest.
+fn look_at(time: u64) {
+	without_interrupts(|| {
+		if time < OURS.load(Ordering::Relaxed) {
+			OURS.store(time, Ordering::Relaxed);
+			let kernels = KERNELS.load(Ordering::Relaxed);
+			set_oneshot_timer((kernels != NEVER).then_some(kernels));
+		}
+	});
+}
+
+/// Puts this module in place of the kernel's timer handler, which it calls. Once, on core 0.
+pub(super) fn install() {
+	let mut idt = IDT.lock();
+	// SAFETY: as the kernel's own handler, on the stack that all interrupts have.
+	unsafe {
+		idt[TIMER_INTERRUPT_NUMBER]
+			.set_handler_fn(timer)
+			.set_stack_index(0);
+	}
+}
+
+/// As the kernel's handler, which does a lot of work even when none is due.
+extern "x86-interrupt" fn timer(_: ExceptionStackFrame) {
+	increment_irq_counter(TIMER_INTERRUPT_NUMBER);
+	if core_id() != 0 {
+		core_scheduler().handle_waiting_tasks();
+		apic::eoi();
+		core_scheduler().reschedule();
+		return;
+	}
+	let now = get_timer_ticks();
+	let due = now >= KERNELS.load(Ordering::Relaxed);
+	if now >= OURS.load(Ordering::Relaxed) {
+		tick(now);
+	}
+	if due {
+		core_scheduler().handle_waiting_tasks();
+	} else {
+		let kernels = KERNELS.load(Ordering::Relaxed);
+		set_oneshot_timer((kernels != NEVER).then_some(kernels));
+	}
+	apic::eoi();
+	if due {
+		core_scheduler().reschedule();
+	} else {
+		quiet::reschedule();
+	}
+}
+
+/// Looks at every program that runs.
+fn tick(now: u64) {
+	let current: i32 = core_scheduler().get_current_task_id().into();
+	let mut share = 100;
+	let mut ran = false;
+	let mut some = false;
+	for run in active() {
+		some = true;
+		ran |= run.task() == current;
+		share = share.min(run.watched.share());
+		if now >= run.watched.deadline() {
+			run.expire();
+		}
+	}
+	if !some {
+		OURS.store(NEVER, Ordering::Relaxed);
+		return;
+	}
+	let earned = SLICE * u64::from(share) / 100;
+	let credit = (CREDIT.load(Ordering::Relaxed) + earned).min(2 * SLICE);
+	let credit = credit.saturating_sub(if ran { SLICE } else { 0 });
+	CREDIT.store(credit, Ordering::Relaxed);
+	let mut computing = false;
+	for run in active() {
+		let above = run.is_ending() || credit >= SLICE && (!run.watched.below() || run.in_call());
+		let prio = if above { WORKER_PRIO } else { LOW_PRIO };
+		computing |= core_scheduler().uio_set_priority(run.task(), &[LOW_PRIO, WORKER_PRIO], prio);
+	}
+	let next = now + if computing { SLICE } else { REST };
+	OURS.store(next, Ordering::Relaxed);
+}
+
+/// The runs that are inside a program.
+fn active() -> impl Iterator<Item = &'static Run> {
+	runs().iter().filter(|run| run.is_active())
+}
+
+/// Has a program watched from now on, which the current task is about to enter.
+pub(super) fn begin(below: bool) {
+	look_at(get_timer_ticks() + SLICE);
+	if below {
+		without_interrupts(|| core_scheduler().uio_set_current_priority(LOW_PRIO));
+		core_scheduler().reschedule();
+	}
+}
+
+/// Called when the program of the current task has ended, or is about to wait.
+pub(super) fn raise() {
+	without_interrupts(|| core_scheduler().uio_set_current_priority(WORKER_PRIO));
+}
+
+/// Called when the program of the current task goes on after it waited.
+pub(super) fn go_on() {
+	look_at(get_timer_ticks() + SLICE);
+}
+
+/// Lets a program that is to end go on to do so.
+pub(super) fn hurry(task: i32) {
+	without_interrupts(|| {
+		core_scheduler().uio_set_priority(task, &[LOW_PRIO], WORKER_PRIO);
+	});
+}
+
+/// Bounds of a run, as the timer reads them.
+pub(super) struct Watched {
+	/// When the program is ended, in microseconds since boot.
+	deadline: AtomicU64,
+	/// Percent of the core that it may have, and 256 if it runs below the application.
+	share: AtomicU64,
+}
+
+const BELOW: u64 = 256;
+
+impl Watched {
+	pub(super) const fn new() -> Self {
+		Self {
+			deadline: AtomicU64::new(NEVER),
+			share: AtomicU64::new(0),
+		}
+	}
+
+	/// Sets the bounds of a run that begins now.
+	pub(super) fn set(&self, time_ms: Option<u64>, share: u8, below: bool) {
+		let deadline = time_ms.map_or(NEVER, |ms| {
+			get_timer_ticks().saturating_add(ms.saturating_mul(1000))
+		});
+		self.deadline.store(deadline, Ordering::Relaxed);
+		let below = if below { BELOW } else { 0 };
+		self.share.store(u64::from(share.clamp(1, 100)) | below, Ordering::Relaxed);
+	}
+
+	pub(super) fn deadline(&self) -> u64 {
+		self.deadline.load(Ordering::Relaxed)
+	}
+
+	fn share(&self) -> u8 {
+		self.share.load(Ordering::Relaxed) as u8
+	}
+
+	pub(super) fn below(&self) -> bool {
+		self.share.load(Ordering::Relaxed) & BELOW != 0
+	}
+
+	/// Calls `wait`, the time of which does not count.
+	pub(super) fn paused<T>(&self, wait: impl FnOnce() -> T) -> T {
+		let deadline = self.deadline.swap(NEVER, Ordering::Relaxed);
+		if deadline == NEVER {
+			return wait();
+		}
+		let from = get_timer_ticks();
+		let result = wait();
+		let waited = get_timer_ticks().saturating_sub(from);
+		self.deadline
+			.store(deadline.saturating_add(waited), Ordering::Relaxed);
+		result
+	}
+}
