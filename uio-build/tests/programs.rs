@@ -7,6 +7,8 @@
 
 #[path = "programs/cache.rs"]
 mod cache;
+#[path = "programs/demos.rs"]
+mod demos;
 #[path = "programs/errors.rs"]
 mod errors;
 #[path = "programs/format.rs"]
@@ -23,3 +25,5 @@ mod native;
 mod runs;
 #[path = "programs/rust.rs"]
 mod rust;
+#[path = "../../xtask/src/transcript.rs"]
+mod transcript;

@@ -14,6 +14,7 @@ mod project;
 mod scratch;
 mod setup;
 mod test;
+mod transcript;
 mod uio;
 mod vm;
 

@@ -55,14 +55,21 @@ impl Output {
     }
 }
 
-/// Runs a program to its end and captures both of its outputs. Its standard input is empty unless the command says
-/// otherwise.
+/// Runs a program with an empty standard input to its end and captures both of its outputs.
 ///
 /// # Errors
 /// When it cannot be started, or has not ended after `limit`; it is killed then.
 pub fn run(command: &mut Command, limit: Duration) -> Result<Output> {
+    run_on(command, Stdio::null(), limit)
+}
+
+/// As [`run`], with a standard input.
+///
+/// # Errors
+/// Those of [`run`].
+pub fn run_on(command: &mut Command, input: Stdio, limit: Duration) -> Result<Output> {
     let line = display(command);
-    Running::start(command)?.finish(limit, line)
+    Running::start_on(command, input)?.finish(limit, line)
 }
 
 /// Runs a program to its end and hands each line of its standard output to `each`, on another thread, as it comes. Its
@@ -132,9 +139,13 @@ impl Running {
     /// # Errors
     /// When it cannot be started.
     pub fn start(command: &mut Command) -> Result<Self> {
+        Self::start_on(command, Stdio::null())
+    }
+
+    fn start_on(command: &mut Command, input: Stdio) -> Result<Self> {
         let begun = Instant::now();
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -26,6 +26,15 @@ void add_to_total(int by) { total += by; }
 const char *greeting(void) { return \"hello from the image\"; }
 long weigh(int a, long b, unsigned char c, short d, const char *e) { return a + b + c + d + *e; }
 int _ZN3web5twice17h0123456789abcdefE(int x) { return 2 * x; }
+unsigned long web_requests = 12, web_bytes = 34567;
+static unsigned long of_root = 5;
+unsigned long web_requests_of(const char *path) { return path[0] == '/' && path[1] == 0 ? of_root : 0; }
+unsigned long web_forget(const char *path) {
+    unsigned long *count = path ? &of_root : &web_requests, old = path ? web_requests_of(path) : web_requests;
+    if (old) *count = 0;
+    if (!path) web_bytes = 0;
+    return old;
+}
 void _start(void) {}
 ";
 

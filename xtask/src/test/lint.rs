@@ -8,12 +8,13 @@ use crate::process;
 use crate::project;
 
 /// Packages that are no members of the workspace.
-const PACKAGES: [&str; 5] = [
+const PACKAGES: [&str; 6] = [
     "hermit",
     "uio-loader",
     "demos/web",
     "demos/hello",
     "demos/fs",
+    "demos/programs/report",
 ];
 
 /// Runs all checks.

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod clients;
+mod demos;
 mod direct;
 mod elf;
 mod files;
@@ -124,6 +125,7 @@ pub fn run(report: &mut Report) -> Result<()> {
     clients::run(report, &server);
     arguments::run(report, &server);
     objects::run(report, &server);
+    demos::run(report, &server);
     programs::run(report, &server);
     load::run(report, &server);
     report.check("the server ends on request after all that", || {
