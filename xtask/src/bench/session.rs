@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use uio_cli::broker::fresh::{Files, Shared};
 use uio_console::frame::{self, Deframer};
 use uio_console::record::{Failure, Memory, Record};
-use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, Policy, RequestId, Terms, ToGuest};
+use uio_console::{FromGuest, MAX_FRAME, PROTOCOL_VERSION, RequestId, Terms, ToGuest};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,6 +31,8 @@ pub struct Session {
     foreign: u32,
     /// What the guest said of itself.
     pub hello: Hello,
+    /// The files on its share.
+    files: Option<Shared>,
 }
 
 /// What is kept of the guest's hello.
@@ -82,6 +85,7 @@ impl Session {
             next: 1,
             foreign: 0,
             hello: Hello::default(),
+            files: None,
         };
         session.stream.write_all(&[0])?;
         session.send(&ToGuest::Hello {
@@ -140,6 +144,11 @@ impl Session {
         }
     }
 
+    /// From now on the guest hears what the files that it is to run are like, as from a broker.
+    pub fn watch(&mut self, files: Shared) {
+        self.files = Some(files);
+    }
+
     /// Runs a command; words are separated by spaces. Its output is counted and dropped.
     ///
     /// # Errors
@@ -151,11 +160,17 @@ impl Session {
             .split(' ')
             .flat_map(|word| word.bytes().chain([0]))
             .collect();
+        let files = self.files.as_ref();
+        let fresh = files.and_then(|files| files.of(self.hello.share.as_bytes(), &argv));
+        let terms = Terms {
+            fresh,
+            ..Terms::default()
+        };
         let start = Instant::now();
         self.send(&ToGuest::Exec {
             id,
             credit: CREDIT,
-            terms: Terms::default(),
+            terms,
             argv: &argv,
         })?;
         let mut answer = Answer::default();
@@ -258,7 +273,7 @@ mod tests {
         build_id: &[],
         features: "",
         isolation: "none",
-        policy: Policy::Full,
+        policy: uio_console::Policy::Full,
         commands: "exit",
         share: "/uio",
         max_requests: 8,

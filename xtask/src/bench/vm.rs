@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use uio_cli::broker::fresh::Shared;
 
 use super::counter::Counter;
 use super::session::Session;
@@ -64,6 +65,7 @@ pub struct Vm {
     // Before the directory: what is dropped first ends first.
     _qemu: Qemu,
     dir: Scratch,
+    share: Option<PathBuf>,
     /// The port of the host that leads to the guest's web server.
     pub port: u16,
     /// The VM's counts.
@@ -102,6 +104,7 @@ impl Vm {
         Ok(Self {
             _qemu: qemu,
             dir,
+            share: config.share.map(Path::to_owned),
             port,
             counter,
         })
@@ -112,7 +115,11 @@ impl Vm {
     /// # Errors
     /// When the overlay does not answer.
     pub fn attach(&self) -> Result<Session> {
-        Session::open(&self.dir.path().join("uio.sock"))
+        let mut session = Session::open(&self.dir.path().join("uio.sock"))?;
+        if let Some(share) = &self.share {
+            session.watch(Shared::open(share)?);
+        }
+        Ok(session)
     }
 
     /// Waits until the guest has been at rest for a while, and returns its count then.

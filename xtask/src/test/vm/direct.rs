@@ -51,6 +51,7 @@ impl Guest {
             loader: loader::find()?,
             image: world.web.path.clone(),
             cmdline: cmdline::compose(
+                &[],
                 &[
                     ("UIO_MOUNT".into(), "/uio".into()),
                     ("UIO_SHARE".into(), qemu::SHARE_TAG.into()),
