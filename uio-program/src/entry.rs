@@ -1,10 +1,11 @@
 //! How a program begins and ends.
 
-use core::ffi::{c_char, c_int};
 use core::fmt;
 use core::panic::PanicInfo;
 
-use crate::{Args, eprintln, sys};
+#[doc(hidden)]
+pub use crate::sys::start;
+use crate::{eprintln, sys};
 
 /// Status of a program that panicked.
 pub const PANICKED: i32 = 101;
@@ -50,22 +51,6 @@ pub fn exit(status: i32) -> ! {
 #[must_use]
 pub fn interrupted() -> bool {
     sys::interrupted()
-}
-
-/// What [`entry!`](crate::entry!) makes of the guest's call of `main`.
-///
-/// # Safety
-/// `argv` points to `argc` pointers to strings that end in a zero byte, all of which live as long as the program.
-#[doc(hidden)]
-#[allow(unsafe_code)]
-pub unsafe fn start<T: Outcome>(
-    argc: c_int,
-    argv: *const *const c_char,
-    main: impl FnOnce(Args) -> T,
-) -> c_int {
-    // SAFETY: the caller's promise.
-    let args = unsafe { sys::Arguments::new(argc, argv) };
-    main(Args::new(args)).status()
 }
 
 /// What [`entry!`](crate::entry!) makes of a panic.

@@ -142,7 +142,7 @@ impl File {
 
 impl Read for File {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        Error::check(sys::read(self.fd, buffer))
+        Error::check(sys::fd_read(self.fd, buffer))
     }
 }
 

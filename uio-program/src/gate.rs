@@ -8,6 +8,7 @@ use core::sync::atomic::{
     AtomicU32, AtomicU64, AtomicUsize,
 };
 
+pub use crate::sys::{call, call_at, store, write};
 use crate::{Error, Result, sys};
 
 /// Arguments that a gate passes at most.
@@ -128,46 +129,12 @@ macro_rules! functions {
 
 functions! { () (A) (A B) (A B C) (A B C D) (A B C D E) }
 
-fn first_of(given: &[u64]) -> [u64; MOST_ARGUMENTS] {
+pub(crate) fn first_of(given: &[u64]) -> [u64; MOST_ARGUMENTS] {
     let mut words = [0; MOST_ARGUMENTS];
     for (word, given) in words.iter_mut().zip(given) {
         *word = *given;
     }
     words
-}
-
-/// Calls a function of the image. [`uio_call!`](crate::uio_call!) does this and infers the types.
-///
-/// # Safety
-/// The function is what its type says, and its own conditions are met.
-///
-/// # Errors
-/// [`Error::NotPermitted`] when the policy in force does not allow it, [`Error::BadAddress`] when there is no such code.
-#[allow(unsafe_code)]
-pub unsafe fn call<A, F: Function<A>>(function: F, arguments: A) -> Result<F::Output> {
-    let words = F::words(arguments);
-    // SAFETY: the caller's promise.
-    unsafe { sys::gate_call(function.address(), words) }.map(F::Output::from_word)
-}
-
-/// Calls code of the image at an address, with words for arguments.
-///
-/// # Safety
-/// There is a function there that takes so many arguments of that kind in the manner of C and returns an `R`, and its
-/// own conditions are met.
-///
-/// # Errors
-/// See [`call`].
-#[allow(unsafe_code)]
-pub unsafe fn call_at<R: Returned, const N: usize>(
-    address: *const (),
-    words: [u64; N],
-) -> Result<R> {
-    const {
-        assert!(N <= MOST_ARGUMENTS, "gates pass five arguments");
-    }
-    // SAFETY: the caller's promise.
-    unsafe { sys::gate_call(address, first_of(&words)) }.map(R::from_word)
 }
 
 /// A variable that may be written at any moment, whoever reads it: an atomic one.
@@ -187,36 +154,6 @@ macro_rules! variables {
 variables! {
     AtomicBool: bool, AtomicU8: u8, AtomicU16: u16, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize,
     AtomicI8: i8, AtomicI16: i16, AtomicI32: i32, AtomicI64: i64, AtomicIsize: isize,
-}
-
-/// Stores a value in an atomic variable of the image. What [`uio_write!`](crate::uio_write!) does.
-///
-/// # Errors
-/// [`Error::NotPermitted`] when the policy in force does not allow it, [`Error::BadAddress`] when there is no variable.
-#[allow(unsafe_code)]
-pub fn store<T: Variable>(variable: &T, value: T::Value) -> Result<()> {
-    const {
-        assert!(
-            size_of::<T>() == size_of::<T::Value>(),
-            "an atomic is as large as what it holds"
-        );
-    }
-    let to = core::ptr::from_ref(variable).cast::<T::Value>().cast_mut();
-    // SAFETY: an atomic of this type may be written by others at any moment, with any value of this type.
-    unsafe { write(to, value) }
-}
-
-/// Writes a variable of the image.
-///
-/// # Safety
-/// `to` is a variable of the image, where the application can do with that value, and with its being written now.
-///
-/// # Errors
-/// See [`store`].
-#[allow(unsafe_code)]
-pub unsafe fn write<T: Copy>(to: *mut T, value: T) -> Result<()> {
-    // SAFETY: the caller's promise; the value is there.
-    unsafe { sys::gate_write(to.cast(), (&raw const value).cast(), size_of::<T>()) }
 }
 
 /// Reads memory of whatever owner, at an address, without ever faulting. Returns how many bytes were read: fewer than

@@ -82,7 +82,7 @@ pub fn stderr() -> Stderr {
 
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        Error::check(sys::read(0, buffer))
+        Error::check(sys::fd_read(0, buffer))
     }
 }
 
@@ -129,7 +129,7 @@ impl Write for Stderr {
 /// Writes all of it to a descriptor.
 pub(crate) fn write_all(fd: i32, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
-        match Error::check(sys::write(fd, bytes))? {
+        match Error::check(sys::fd_write(fd, bytes))? {
             0 => return Err(Error::Io),
             written => bytes = bytes.get(written..).unwrap_or_default(),
         }

@@ -5,10 +5,9 @@
 //! if the policy in force allows the target. `uio new-program --lang rust` makes one, `uio cc` compiles it.
 //!
 //! ```no_run
-//! # #[cfg(any())] mod real {
+//! # #[cfg(any())] mod first {
 //! #![cfg_attr(not(test), no_std)]
 //! # }
-//! # extern crate alloc;
 //! use core::sync::atomic::{AtomicU64, Ordering};
 //! use uio_program::{Args, Error, println, uio_call, uio_write};
 //!
@@ -20,7 +19,10 @@
 //!     safe fn forget(what: u32) -> u64;
 //! }
 //!
-//! fn main(args: Args) -> Result<(), Error> {
+//! # #[cfg(any())]
+//! uio_program::entry!(report);
+//!
+//! fn report(args: Args) -> Result<(), Error> {
 //!     println!("{} of {} requests refused", REFUSED.load(Ordering::Relaxed), requests.load(Ordering::Relaxed));
 //!     for arg in args {
 //!         println!("argument {arg:?}");
@@ -28,10 +30,6 @@
 //!     println!("{} forgotten", uio_call!(forget(3))?);
 //!     uio_write!(REFUSED, 0)
 //! }
-//!
-//! # #[cfg(any())] mod real {
-//! uio_program::entry!(main);
-//! # }
 //! ```
 //!
 //! | wish | |

@@ -5,7 +5,8 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ffi::{CStr, c_char, c_int, c_long, c_ulong, c_void};
 use core::ptr;
 
-use crate::{Error, Result};
+use crate::gate::{Function, MOST_ARGUMENTS, Returned, Variable, first_of};
+use crate::{Args, Error, Outcome, Result};
 
 /// Flags of [`open`].
 pub const READ: i32 = 1;
@@ -45,12 +46,12 @@ unsafe extern "C" {
     safe fn uio_signal(number: c_int) -> c_int;
 }
 
-pub fn write(fd: i32, bytes: &[u8]) -> isize {
+pub fn fd_write(fd: i32, bytes: &[u8]) -> isize {
     // SAFETY: the bytes are there, and only read.
     unsafe { uio_fd_write(fd, bytes.as_ptr(), bytes.len() as c_ulong) as isize }
 }
 
-pub fn read(fd: i32, buffer: &mut [u8]) -> isize {
+pub fn fd_read(fd: i32, buffer: &mut [u8]) -> isize {
     // SAFETY: the buffer has room for so many bytes.
     unsafe { uio_fd_read(fd, buffer.as_mut_ptr(), buffer.len() as c_ulong) as isize }
 }
@@ -119,7 +120,7 @@ pub fn signal(number: i32) -> isize {
 ///
 /// # Safety
 /// There is a function there that takes these words, and its own conditions are met.
-pub unsafe fn gate_call(function: *const (), words: [u64; 5]) -> Result<u64> {
+unsafe fn gate_call(function: *const (), words: [u64; MOST_ARGUMENTS]) -> Result<u64> {
     let [a, b, c, d, e] = words;
     // SAFETY: the caller's promise.
     let called = unsafe { uio_gate(function, a, b, c, d, e) };
@@ -130,10 +131,70 @@ pub unsafe fn gate_call(function: *const (), words: [u64; 5]) -> Result<u64> {
 ///
 /// # Safety
 /// `from` has `len` bytes; `to` is a variable of the image that can be written so.
-pub unsafe fn gate_write(to: *mut c_void, from: *const c_void, len: usize) -> Result<()> {
+unsafe fn gate_write(to: *mut c_void, from: *const c_void, len: usize) -> Result<()> {
     // SAFETY: the caller's promise.
     let status = unsafe { uio_gate_write(to, from, len as c_ulong) };
     Error::check(status as isize).map(|_| ())
+}
+
+/// Calls a function of the image. [`uio_call!`](crate::uio_call!) does this and infers the types.
+///
+/// # Safety
+/// The function is what its type says, and its own conditions are met.
+///
+/// # Errors
+/// [`Error::NotPermitted`] when the policy in force does not allow it, [`Error::BadAddress`] when there is no such code.
+pub unsafe fn call<A, F: Function<A>>(function: F, arguments: A) -> Result<F::Output> {
+    let words = F::words(arguments);
+    // SAFETY: the caller's promise.
+    unsafe { gate_call(function.address(), words) }.map(F::Output::from_word)
+}
+
+/// Calls code of the image at an address, with words for arguments.
+///
+/// # Safety
+/// There is a function there that takes so many arguments of that kind in the manner of C and returns an `R`, and its
+/// own conditions are met.
+///
+/// # Errors
+/// See [`call`].
+pub unsafe fn call_at<R: Returned, const N: usize>(
+    address: *const (),
+    words: [u64; N],
+) -> Result<R> {
+    const {
+        assert!(N <= MOST_ARGUMENTS, "gates pass five arguments");
+    }
+    // SAFETY: the caller's promise.
+    unsafe { gate_call(address, first_of(&words)) }.map(R::from_word)
+}
+
+/// Stores a value in an atomic variable of the image. What [`uio_write!`](crate::uio_write!) does.
+///
+/// # Errors
+/// [`Error::NotPermitted`] when the policy in force does not allow it, [`Error::BadAddress`] when there is no variable.
+pub fn store<T: Variable>(variable: &T, value: T::Value) -> Result<()> {
+    const {
+        assert!(
+            size_of::<T>() == size_of::<T::Value>(),
+            "an atomic is as large as what it holds"
+        );
+    }
+    let to = ptr::from_ref(variable).cast::<T::Value>().cast_mut();
+    // SAFETY: an atomic of this type may be written by others at any moment, with any value of this type.
+    unsafe { write(to, value) }
+}
+
+/// Writes a variable of the image.
+///
+/// # Safety
+/// `to` is a variable of the image, where the application can do with that value, and with its being written now.
+///
+/// # Errors
+/// See [`store`].
+pub unsafe fn write<T: Copy>(to: *mut T, value: T) -> Result<()> {
+    // SAFETY: the caller's promise; the value is there.
+    unsafe { gate_write(to.cast(), (&raw const value).cast(), size_of::<T>()) }
 }
 
 pub fn gate_read(address: u64, buffer: &mut [u8]) -> Result<usize> {
@@ -151,13 +212,12 @@ impl Arguments {
     /// # Safety
     /// `argv` points to `argc` pointers to strings that end, all of which live as long as the program.
     pub unsafe fn new(argc: c_int, argv: *const *const c_char) -> Self {
-        match usize::try_from(argc) {
-            // SAFETY: the caller's promise.
-            Ok(count) if !argv.is_null() => {
-                Self(unsafe { core::slice::from_raw_parts(argv, count) })
-            }
-            _ => Self(&[]),
+        let count = usize::try_from(argc).unwrap_or(0);
+        if argv.is_null() {
+            return Self(&[]);
         }
+        // SAFETY: the caller's promise.
+        Self(unsafe { core::slice::from_raw_parts(argv, count) })
     }
 
     pub fn len(&self) -> usize {
@@ -170,6 +230,21 @@ impl Arguments {
             .get(index)
             .map(|&text| unsafe { CStr::from_ptr(text) })
     }
+}
+
+/// What [`entry!`](crate::entry!) makes of the guest's call of `main`.
+///
+/// # Safety
+/// `argv` points to `argc` pointers to strings that end in a zero byte, all of which live as long as the program.
+#[doc(hidden)]
+pub unsafe fn start<T: Outcome>(
+    argc: c_int,
+    argv: *const *const c_char,
+    main: impl FnOnce(Args) -> T,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let args = unsafe { Arguments::new(argc, argv) };
+    main(Args::new(args)).status()
 }
 
 /// The program's own heap, which [`entry!`](crate::entry!) makes the one of `alloc`.
