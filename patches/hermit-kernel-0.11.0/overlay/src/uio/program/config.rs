@@ -1,5 +1,7 @@
 //! What the command line says of programs: `uio.isolation=`, `uio.policy=` and `uio.grant=`.
 
+use alloc::string::String;
+
 use hermit_sync::OnceCell;
 use uio_core::isolation::Policy;
 
@@ -56,8 +58,8 @@ struct Config {
 fn config() -> &'static Config {
 	static CONFIG: OnceCell<Config> = OnceCell::new();
 	CONFIG.get_or_init(|| Config {
-		backend: choose(option("uio.isolation=")),
-		policy: match option("uio.policy=") {
+		backend: choose(option("uio.isolation=").as_deref()),
+		policy: match option("uio.policy=").as_deref() {
 			Some("observe") => Policy::Observe,
 			Some("full") => Policy::Full,
 			None | Some("control") => Policy::Control,
@@ -80,12 +82,13 @@ pub(super) fn policy() -> Policy {
 }
 
 /// The value of an option of the overlay on the kernel's command line; the last one counts.
-pub(super) fn option(name: &str) -> Option<&'static str> {
+pub(super) fn option(name: &str) -> Option<String> {
 	let line = env::kernel::args().or_else(env::fdt_args)?;
-	line.split_ascii_whitespace()
-		.take_while(|word| *word != "--")
-		.filter_map(|word| word.strip_prefix(name))
-		.last()
+	// As the kernel takes it apart.
+	let words = shell_words::split(line).ok()?;
+	let ours = words.iter().take_while(|word| *word != "--");
+	let value = ours.filter_map(|word| word.strip_prefix(name)).last()?;
+	Some(value.into())
 }
 
 #[cfg(not(feature = "uio-mpk"))]

@@ -71,7 +71,7 @@ pub(super) fn forget_data(memory: Range<usize>) {
 pub(super) fn forbidden(code: &[u8]) -> Option<Forbidden> {
 	static GRANTED: OnceCell<Classes> = OnceCell::new();
 	let granted = GRANTED.get_or_init(|| match config::option("uio.grant=") {
-		Some(names) if config::policy() == Policy::Full => Classes::parse(names).unwrap_or_else(|| {
+		Some(names) if config::policy() == Policy::Full => Classes::parse(&names).unwrap_or_else(|| {
 			error!("uio: uio.grant={names} names a class that is not known; nothing is granted");
 			Classes::NONE
 		}),
