@@ -109,11 +109,15 @@ impl Classes {
     #[must_use]
     pub fn parse(words: &str) -> Option<Self> {
         let mut set = Self::NONE;
-        for word in words.split(',') {
+        let mut rest = words.as_bytes();
+        while !rest.is_empty() {
+            let end = rest.iter().position(|&byte| byte == b',');
+            let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
             if !word.is_empty() {
-                let class = NAMES.iter().position(|name| *name == word)?;
+                let class = NAMES.iter().position(|name| name.as_bytes() == word)?;
                 set.0 |= 1 << class;
             }
+            rest = after.get(1..).unwrap_or_default();
         }
         Some(set)
     }

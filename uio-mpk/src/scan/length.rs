@@ -9,6 +9,9 @@ pub const MAX: usize = 15;
 /// Bytes that the decoder is shown.
 pub const WINDOW: usize = MAX + 1;
 
+/// What the decoder is shown.
+pub type Window = [u8; WINDOW];
+
 /// An instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -28,7 +31,8 @@ const INVALID: Step = Step {
 /// where it matters: there a prefix 66 does not shorten the displacement of a branch).
 ///
 /// The decoder is not told about every opcode that means nothing: it may give a length to those.
-pub fn decode(code: &[u8; WINDOW]) -> Step {
+#[inline(never)]
+pub fn decode(code: &Window) -> Step {
     let mut prefixes = Prefixes::default();
     let mut at = 0;
     let entry = loop {
@@ -75,13 +79,13 @@ impl Prefixes {
 }
 
 /// A byte; any of them from the window's end on, where the instruction is too long anyway.
-fn byte(code: &[u8; WINDOW], at: usize) -> u8 {
+fn byte(code: &Window, at: usize) -> u8 {
     code[at % WINDOW]
 }
 
 /// Where the operand ends whose ModRM byte is at `at`.
 #[inline(never)]
-fn operand(code: &[u8; WINDOW], at: usize) -> usize {
+fn operand(code: &Window, at: usize) -> usize {
     let form = FORM[usize::from(byte(code, at))];
     let more = if form & SIB != 0 && byte(code, at + 1) & 7 == 5 {
         4
@@ -92,7 +96,7 @@ fn operand(code: &[u8; WINDOW], at: usize) -> usize {
 }
 
 /// The end of an instruction whose opcode ends at `at` and has this entry in a table.
-fn simple(code: &[u8; WINDOW], at: usize, entry: u8) -> usize {
+fn simple(code: &Window, at: usize, entry: u8) -> usize {
     let opcode = usize::from(entry & BYTES);
     if entry & MODRM != 0 {
         operand(code, at + 1) + opcode - 1
@@ -101,7 +105,7 @@ fn simple(code: &[u8; WINDOW], at: usize, entry: u8) -> usize {
     }
 }
 
-fn other(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> (usize, Option<Class>) {
+fn other(code: &Window, at: usize, entry: u8, prefixes: Prefixes) -> (usize, Option<Class>) {
     let next = byte(code, at + 1);
     let register = next >> 3 & 7;
     let end = operand(code, at + 1);
@@ -148,24 +152,28 @@ fn other(code: &[u8; WINDOW], at: usize, entry: u8, prefixes: Prefixes) -> (usiz
     (plain, None)
 }
 
-/// Opcodes of one byte that are refused whatever follows them.
+/// Opcodes of one byte that are refused whatever follows them, in the order of their kinds: bytes
+/// and class.
+static REFUSED: [(u8, Class); 8] = [
+    (2, Class::SystemCall),
+    (1, Class::InterruptFlag),
+    (1, Class::Halt),
+    (1, Class::Return),
+    (1, Class::FarBranch),
+    (3, Class::FarBranch),
+    (1, Class::PortIo),
+    (2, Class::PortIo),
+];
+
 fn refused(at: usize, entry: u8) -> (usize, Option<Class>) {
-    let (bytes, class) = match entry {
-        kind::INT => (2, Class::SystemCall),
-        kind::FLAGS => (1, Class::InterruptFlag),
-        kind::HALT => (1, Class::Halt),
-        kind::IRET => (1, Class::Return),
-        kind::FAR => (1, Class::FarBranch),
-        kind::FAR_POP => (3, Class::FarBranch),
-        kind::PORT => (1, Class::PortIo),
-        kind::PORT_IMMEDIATE => (2, Class::PortIo),
-        _ => return (0, None),
-    };
-    (at + bytes, Some(class))
+    match REFUSED.get(usize::from(entry.wrapping_sub(kind::INT))) {
+        Some(&(bytes, class)) => (at + usize::from(bytes), Some(class)),
+        None => (0, None),
+    }
 }
 
 /// The end of an instruction whose byte 0F is at `at`.
-fn escape(code: &[u8; WINDOW], at: usize, op: u8, prefixes: Prefixes) -> usize {
+fn escape(code: &Window, at: usize, op: u8, prefixes: Prefixes) -> usize {
     match op {
         // MOV from and to CR and DR: the operand is a register whatever its form says.
         0x20..=0x23 => at + 3,
@@ -212,7 +220,7 @@ fn system(op: u8, next: u8, modrm: u8) -> Option<Class> {
 }
 
 /// The end of an instruction with a VEX, EVEX or XOP prefix, whose opcode is at `at`.
-fn vector(code: &[u8; WINDOW], at: usize, map: u8) -> usize {
+fn vector(code: &Window, at: usize, map: u8) -> usize {
     let end = operand(code, at + 1);
     match map {
         1 => match TWO[usize::from(byte(code, at))] {

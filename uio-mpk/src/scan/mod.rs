@@ -52,6 +52,7 @@ pub fn scan(code: &[u8], granted: Classes) -> Option<Found> {
 }
 
 /// The bytes from `at` on, and zeroes behind the last.
+#[inline(never)]
 fn window(code: &[u8], at: usize) -> [u8; length::WINDOW] {
     let mut window = [0; length::WINDOW];
     for (to, from) in window.iter_mut().zip(code.get(at..).unwrap_or_default()) {

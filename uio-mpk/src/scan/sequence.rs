@@ -96,7 +96,7 @@ fn with_operand(next: u8, behind: Option<&u8>, op: u8) -> Option<(Class, Option<
             prefix = Some(0xf2);
             Class::SegmentBase
         }
-        (0x01, _) if !memory => system(next)?,
+        (0x01, _) if !memory => SYSTEM[usize::from(next & 63)]?,
         (0x01, 2 | 3) => Class::DescriptorTable,
         (0x01, 7) => Class::Tlb,
         // CR0, CR2, CR3, CR4 and, with a REX prefix, CR8: the others do not exist.
@@ -124,19 +124,27 @@ fn with_operand(next: u8, behind: Option<&u8>, op: u8) -> Option<(Class, Option<
     Some((class, prefix))
 }
 
-/// The class of `0F 01` with an operand in a register, each of which is an instruction of its own.
-fn system(modrm: u8) -> Option<Class> {
-    Some(match modrm {
-        0xc0 | 0xc5 | 0xcf | 0xd7 => Class::Enclave,
-        0xc1..=0xc4 | 0xd4 | 0xd8..=0xde => Class::Virtualization,
-        0xc6 => Class::Msr,
-        0xca | 0xcb => Class::AccessFlag,
-        0xd1 => Class::ControlRegister,
-        0xdf | 0xfe | 0xff => Class::Tlb,
-        0xef => Class::Wrpkru,
-        0xf8 => Class::SegmentBase,
-        _ => return None,
-    })
+/// The classes of `0F 01` with an operand in a register, each of which is an instruction of its own.
+static SYSTEM: [Option<Class>; 64] = system();
+
+const fn system() -> [Option<Class>; 64] {
+    let mut table = [None; 64];
+    let mut modrm = 0xc0;
+    while modrm <= 0xff {
+        table[modrm as usize & 63] = match modrm {
+            0xc0 | 0xc5 | 0xcf | 0xd7 => Some(Class::Enclave),
+            0xc1..=0xc4 | 0xd4 | 0xd8..=0xde => Some(Class::Virtualization),
+            0xc6 => Some(Class::Msr),
+            0xca | 0xcb => Some(Class::AccessFlag),
+            0xd1 => Some(Class::ControlRegister),
+            0xdf | 0xfe | 0xff => Some(Class::Tlb),
+            0xef => Some(Class::Wrpkru),
+            0xf8 => Some(Class::SegmentBase),
+            _ => None,
+        };
+        modrm += 1;
+    }
+    table
 }
 
 /// Where the prefix is that counts for the opcode at `at`, if it is the one that is needed.

@@ -62,7 +62,10 @@ fn walk(code: &[u8], granted: Classes) -> (usize, Option<Found>) {
                 at = op + len;
                 continue;
             }
-            let Step { len, class } = other(block, at);
+            let Some(window) = block.get(at..).and_then(|bytes| bytes.first_chunk()) else {
+                break;
+            };
+            let Step { len, class } = decode(window);
             if let Some(class) = class
                 && !granted.contains(class)
             {
@@ -126,13 +129,8 @@ fn with_sib(block: &Block, op: usize, entry: u8) -> Option<usize> {
     Some(usize::from(entry & BYTES) + 2 + displacement)
 }
 
-/// Any other.
-#[inline(never)]
-fn other(block: &Block, at: usize) -> Step {
-    decode(&window(block, at))
-}
-
 /// Where the instruction begins, counted as [`in_order`] does, that the byte at `offset` belongs to.
+#[inline(never)]
 pub fn start_of(code: &[u8], offset: usize) -> usize {
     let mut at = 0;
     loop {
