@@ -66,15 +66,25 @@ impl Default for Terms {
     }
 }
 
-/// What tells one state of a file from another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fresh {
-    /// Bytes.
-    pub size: u64,
-    /// Last modification, nanoseconds since the epoch.
-    pub modified_ns: u64,
-    /// Number of the file in its file system.
-    pub inode: u64,
+/// What tells one state of a file from another: a hash of its size, the time of its last modification
+/// and its number in its file system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fresh(pub [u8; 8]);
+
+impl Fresh {
+    /// Of a file of `size` bytes, last modified `modified_ns` nanoseconds after the epoch, with this
+    /// `inode`: FNV-1a of 64 bits (draft-eastlake-fnv, 2) over the three as 64 bits each, the least
+    /// significant byte first, and so is the hash itself.
+    #[must_use]
+    pub fn of(size: u64, modified_ns: u64, inode: u64) -> Self {
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for number in [size, modified_ns, inode] {
+            for byte in number.to_le_bytes() {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+            }
+        }
+        Self(hash.to_le_bytes())
+    }
 }
 
 /// What a host sends.

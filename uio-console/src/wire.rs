@@ -400,32 +400,16 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn long_number(&mut self) -> Result<u32, Error> {
-        self.varint(28, 0xf).map(|number| number as u32)
-    }
-
-    /// A number of up to 64 bits.
-    #[inline(never)]
-    fn wide(&mut self) -> Result<u64, Error> {
-        self.varint(63, 1)
-    }
-
-    /// A number whose last byte, if it has so many, stands for the bits from `end` on and is at
-    /// most `most`.
-    fn varint(&mut self, end: u32, most: u8) -> Result<u64, Error> {
         let mut number = 0u64;
-        let mut shift = 0;
-        loop {
+        for shift in [0, 7, 14, 21, 28] {
             let (&byte, rest) = self.rest.split_first().ok_or(Error::Malformed)?;
             self.rest = rest;
-            if shift == end && byte > most {
-                return Err(Error::Malformed);
-            }
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok(number);
+                return u32::try_from(number).map_err(|_| Error::Malformed);
             }
-            shift += 7;
         }
+        Err(Error::Malformed)
     }
 
     fn flag(&mut self) -> Result<bool, Error> {
@@ -447,11 +431,11 @@ impl<'a> Reader<'a> {
         };
         let announce = self.flag()?;
         let fresh = match self.flag()? {
-            true => Some(Fresh {
-                size: self.wide()?,
-                modified_ns: self.wide()?,
-                inode: self.wide()?,
-            }),
+            true => {
+                let (hash, rest) = self.rest.split_first_chunk().ok_or(Error::Malformed)?;
+                self.rest = rest;
+                Some(Fresh(*hash))
+            }
             false => None,
         };
         Ok(Terms {

@@ -193,11 +193,7 @@ fn terms_are_read_as_postcard_writes_them() {
             let terms = Terms {
                 policy,
                 announce: number % 2 == 0,
-                fresh: (number % 3 != 0).then_some(Fresh {
-                    size: number,
-                    modified_ns: !number,
-                    inode: number,
-                }),
+                fresh: (number % 3 != 0).then_some(Fresh(number.to_le_bytes())),
             };
             let exec = ToGuest::Exec {
                 id,
@@ -275,5 +271,23 @@ fn messages_in_parts_are_the_same() {
                 Ok(13)
             }
         );
+    }
+}
+
+#[test]
+fn files_are_told_apart_by_all_that_is_known() {
+    assert_eq!(
+        Fresh::of(0, 0, 0).0,
+        0x81d2_3fd7_003c_2305_u64.to_le_bytes()
+    );
+    let mut seen = Vec::new();
+    for size in [0, 1, 256, 1 << 40] {
+        for modified_ns in [0, 1, 1_700_000_000_000_000_000, 1_700_000_000_000_000_001] {
+            for inode in [0, 1, 77, u64::MAX] {
+                let fresh = Fresh::of(size, modified_ns, inode);
+                assert!(!seen.contains(&fresh));
+                seen.push(fresh);
+            }
+        }
     }
 }

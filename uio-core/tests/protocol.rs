@@ -252,7 +252,7 @@ fn records() -> [Record<'static>; 17] {
     ]
 }
 
-fn failures() -> [Failure<'static>; 21] {
+fn failures() -> [Failure<'static>; 23] {
     let name = &b""[..];
     [
         Failure::UnknownCommand,
@@ -293,6 +293,18 @@ fn failures() -> [Failure<'static>; 21] {
         Failure::NotRaised {
             policy: Policy::Full,
         },
+        Failure::Forbidden {
+            arg: 0,
+            class: "",
+            section: name,
+            offset: 0,
+            function: name,
+            start: 0,
+            within: 0,
+            len: 0,
+            bytes: name,
+        },
+        Failure::NoIsolation,
     ]
 }
 
@@ -527,11 +539,7 @@ fn examples() {
             let terms = Terms {
                 policy: Policy::Observe,
                 announce: true,
-                fresh: Some(Fresh {
-                    size: 1000,
-                    modified_ns: 1_000_000_000,
-                    inode: 7,
-                }),
+                fresh: Some(Fresh::of(1000, 1_000_000_000, 7)),
             };
             let argv = b"run\0/uio/x.o\0";
             check(payload(&ToGuest::Exec {

@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! $ uio exec web -- jobs
-//! job  task  state    for     limit  share      policy   name
-//! %4   6     running  3.2 s   10 s   50% above  control  /uio/counter.o
-//! %7   7     running  0 ms                               jobs
+//! JOB  TASK  STATE      FOR  LIMIT  SHARE  POLICY   NAME
+//!  %4     6  running  3.2 s   10 s  50%    control  /uio/counter.o
+//!  %7     7  running   0 ms                         jobs
 //! ```
 
 use crate::command::{Command, Context, Kind, Outcome, Stop};

@@ -18,21 +18,17 @@ pub const SLOTS: usize = 32;
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Version(Fresh);
+pub struct Version(u64);
 
 impl From<Fresh> for Version {
     fn from(fresh: Fresh) -> Self {
-        Self(fresh)
+        Self(u64::from_le_bytes(fresh.0))
     }
 }
 
 impl From<&Stat> for Version {
     fn from(stat: &Stat) -> Self {
-        Self(Fresh {
-            size: stat.size,
-            modified_ns: stat.modified_ns,
-            inode: stat.inode,
-        })
+        Self::from(Fresh::of(stat.size, stat.modified_ns, stat.inode))
     }
 }
 

@@ -50,10 +50,7 @@ fn message(random: &mut Random) -> Vec<u8> {
             terms: Terms {
                 policy: Policy::ALL[random.below(3)],
                 announce: random.below(2) == 0,
-                fresh: (random.below(2) == 0).then(|| Fresh {
-                    size: random.next(),
-                    ..Fresh::default()
-                }),
+                fresh: (random.below(2) == 0).then(|| Fresh(random.next().to_le_bytes())),
             },
             argv: &argv,
         },
