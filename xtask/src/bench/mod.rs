@@ -12,6 +12,7 @@ mod files;
 mod http;
 mod image;
 mod lab;
+mod links;
 mod profile;
 mod program;
 mod report;
@@ -112,7 +113,7 @@ enum What {
     Ls,
     /// Reading and writing a long file on the share.
     Files,
-    /// Looking symbols up.
+    /// Looking symbols up, and linking programs against them.
     Symbols,
     /// Loading and running programs.
     Program,
@@ -161,7 +162,11 @@ impl What {
             }
             Self::Ls => console::ls(lab),
             Self::Files => files::figures(lab),
-            Self::Symbols => console::symbols(lab),
+            Self::Symbols => {
+                let mut figures = console::symbols(lab)?;
+                figures.extend(links::figures(lab)?);
+                Ok(figures)
+            }
             Self::Program => program::figures(lab),
             Self::Memory => console::memory(lab),
             Self::Profile(_) => Ok(Vec::new()),
