@@ -5,7 +5,8 @@
  *     uio exec web -- run /uio/requests.o / /style.css
  *
  * `web_requests` is a variable of the server, and the two functions are its own code: nothing is
- * asked over a socket, and the server notices nothing.
+ * asked over a socket, and the server notices nothing. The first of them only reads and is called as it
+ * is; the second one asks the kernel for the time and goes through the gate, with the server's rights.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -26,7 +27,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; ++i) {
         uio_printf("%8lu  %s\n", web_requests_of(argv[i]), argv[i]);
     }
-    if (web_status_line(line, sizeof line) >= sizeof line) {
+    if (uio_call(web_status_line, line, sizeof line) >= sizeof line) {
         uio_printf("status line cut\n");
         return 1;
     }
