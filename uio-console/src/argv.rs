@@ -1,5 +1,7 @@
 //! The arguments of a command on the wire: each one's bytes, then a zero byte.
 
+use crate::zero::zero_at;
+
 /// The most arguments of a command, its name included.
 pub const MAX_ARGS: usize = 64;
 
@@ -33,25 +35,30 @@ impl<'a> Argv<'a> {
     /// See [`ArgvError`].
     pub fn new(bytes: &'a [u8]) -> Result<Self, ArgvError> {
         let mut len = 0u8;
-        let mut arg = 0usize;
-        for &byte in bytes {
-            if byte != 0 {
-                arg += 1;
-                continue;
-            }
+        let mut rest = bytes;
+        while let Some(end) = zero_at(rest) {
             if usize::from(len) == MAX_ARGS {
                 return Err(ArgvError::TooMany);
             }
-            if arg > MAX_ARG {
+            if end > MAX_ARG {
                 return Err(ArgvError::TooLong(len));
             }
             len += 1;
-            arg = 0;
+            rest = rest.get(end + 1..).unwrap_or_default();
         }
-        match (len, arg) {
-            (_, 1..) => Err(ArgvError::Open),
-            (0, 0) => Err(ArgvError::Empty),
+        match (len, rest) {
+            (_, [_, ..]) => Err(ArgvError::Open),
+            (0, []) => Err(ArgvError::Empty),
             _ => Ok(Self { bytes, len }),
+        }
+    }
+
+    /// The arguments that were found sound before: as [`Self::as_bytes`] and [`Self::len`] gave them.
+    #[must_use]
+    pub fn known(bytes: &'a [u8], len: usize) -> Self {
+        Self {
+            bytes,
+            len: len.min(MAX_ARGS) as u8,
         }
     }
 
@@ -123,9 +130,9 @@ impl<'a> Iterator for Args<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let end = self.rest.iter().position(|&byte| byte == 0)?;
+        let end = zero_at(self.rest)?;
         let (arg, rest) = self.rest.split_at(end);
-        self.rest = &rest[1..];
+        self.rest = rest.get(1..).unwrap_or_default();
         Some(arg)
     }
 }

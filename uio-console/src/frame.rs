@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::wire::Writer;
+use crate::zero::zero_at;
 use crate::{Error, MAX_FRAME, MAX_PAYLOAD};
 
 /// The longest run of non-zero bytes that one COBS code byte can introduce.
@@ -176,32 +177,25 @@ impl Deframer {
     /// many bytes it takes and how many its payload has. Anything else is `None`, with nothing changed
     /// but the buffer.
     fn whole(&mut self, chunk: &[u8]) -> Option<(usize, usize)> {
-        let mut from = chunk.iter();
+        let end = zero_at(chunk)?;
+        let mut from = chunk.get(..end)?;
         let mut to = 0;
-        let mut code = *from.next()?;
-        if code == 0 {
-            return None;
-        }
         loop {
-            for _ in 1..code {
-                let &byte = from.next()?;
-                if byte == 0 {
-                    return None;
-                }
-                *self.payload.get_mut(to)? = byte;
-                to += 1;
-            }
-            let &next = from.next()?;
-            if next == 0 {
+            let (&code, rest) = from.split_first()?;
+            let (run, rest) = rest.split_at_checked(usize::from(code).checked_sub(1)?)?;
+            let place = self.payload.get_mut(to..to + run.len())?;
+            place.copy_from_slice(run);
+            to += run.len();
+            if rest.is_empty() {
                 break;
             }
             if code != u8::MAX {
                 *self.payload.get_mut(to)? = 0;
                 to += 1;
             }
-            code = next;
+            from = rest;
         }
-        (to <= MAX_UNSTUFFED).then(|| (chunk.len() - from.as_slice().len(), to))
+        (to <= MAX_UNSTUFFED).then_some((end + 1, to))
     }
 
     /// Takes the code byte of a run, and the zero that the run before it implied. Returns how many

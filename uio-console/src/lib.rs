@@ -22,6 +22,7 @@ pub mod frame;
 pub mod message;
 pub mod record;
 pub mod wire;
+mod zero;
 
 pub use error::Error;
 pub use message::{Fresh, FromGuest, Hello, Policy, RequestId, Terms, ToGuest};

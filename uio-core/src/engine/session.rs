@@ -9,9 +9,9 @@ use uio_console::message::CloseReason;
 use uio_console::wire::{self, variant};
 use uio_console::{Error, PROTOCOL_VERSION, RequestId, Terms, ToGuest};
 
-use super::state::{Admission, Control, Ending, Hand, Opening, Phase, Refusal};
+use super::state::{Admission, Control, Ending, Hand, Line, Opening, Phase, Refusal};
 use super::{Core, control, locked, stdin, worker};
-use crate::command::{Command, Context, FAILED, Kind, Place, Stop, USAGE, buffer};
+use crate::command::{Command, Context, FAILED, Kind, Place, Stop, USAGE};
 use crate::commands;
 use crate::platform::Event;
 
@@ -248,11 +248,9 @@ fn queue(
     command: &'static Command,
     argv: Argv<'_>,
 ) {
-    let bytes = argv.as_bytes();
-    let Ok(mut copy) = buffer(bytes.len()) else {
+    let Ok(mut memory) = Line::memory(argv) else {
         return refuse(core, desk, asked, Refusal::NoMemory, FAILED);
     };
-    copy.copy_from_slice(bytes);
     let named = match command.name {
         "run" => program_of(argv),
         _ => 0,
@@ -263,9 +261,10 @@ fn queue(
         terms: asked.terms,
         since_us: core.system().since_boot_us(),
         command,
+        argv,
         name: argv.get(named).unwrap_or_default(),
     };
-    let hand = locked(core, |state| state.open(&opening, &mut copy));
+    let hand = locked(core, |state| state.open(&opening, &mut memory));
     match hand {
         Hand::Queue => {}
         Hand::Wake(worker) => core.system().wake(Event(worker as u8)),

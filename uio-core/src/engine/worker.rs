@@ -1,11 +1,8 @@
 //! Workers: tasks on which commands run that may block.
 
-use alloc::vec::Vec;
-
-use uio_console::argv::Argv;
 use uio_console::{RequestId, Terms};
 
-use super::state::{CONTROL, Phase, WORKERS};
+use super::state::{CONTROL, Line, Phase, WORKERS};
 use super::{Core, Job, control, locked, output};
 use crate::command::{Command, Context, FAILED, INTERRUPTED, Place, Stop};
 use crate::platform::Event;
@@ -51,7 +48,7 @@ struct Task {
     generation: u32,
     command: Option<&'static Command>,
     terms: Terms,
-    argv: Vec<u8>,
+    line: Line,
 }
 
 fn run_request(core: &dyn Core, worker: usize) {
@@ -66,12 +63,13 @@ fn run_request(core: &dyn Core, worker: usize) {
             generation: slot.generation,
             command: slot.command,
             terms: slot.terms,
-            argv: core::mem::take(&mut slot.argv),
+            line: slot.line.take(),
         }
     });
-    let status = match (task.command, Argv::new(&task.argv)) {
-        (Some(command), Ok(argv)) => {
-            let mut context = Context::new(core, argv, task.terms, Place::Worker(worker));
+    let status = match task.command {
+        Some(command) => {
+            let mut context =
+                Context::new(core, task.line.argv(), task.terms, Place::Worker(worker));
             let announced = match task.terms.announce {
                 true => announce(&mut context, worker),
                 false => Ok(()),
@@ -85,7 +83,7 @@ fn run_request(core: &dyn Core, worker: usize) {
                 Err(Stop::Later) => FAILED,
             }
         }
-        _ => FAILED,
+        None => FAILED,
     };
     // The slot is free before the host reads `Exit`, so that it may open the next request at once.
     drop(locked(core, |state| state.release(worker, Phase::Ending)));
@@ -98,7 +96,7 @@ fn run_request(core: &dyn Core, worker: usize) {
 #[inline(never)]
 fn announce(cx: &mut Context<'_>, worker: usize) -> Result<(), Stop> {
     let seen = locked(cx.core(), |state| {
-        state.current(worker).map(|slot| slot.seen())
+        state.current(worker).map(|slot| slot.seen(false))
     });
     match seen {
         Some(seen) => cx.job_record(&seen),

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use uio_console::argv::Argv;
 use uio_console::message::CloseReason;
 use uio_console::record::{Bounds, JobState};
 use uio_console::{Policy, RequestId, Terms};
@@ -11,7 +12,8 @@ mod requests;
 mod sending;
 
 use super::stdin::Stdin;
-use crate::command::Command;
+use crate::command::{Command, buffer};
+use crate::files;
 use crate::platform::EVENTS;
 use crate::program::registry::Registry;
 
@@ -41,6 +43,10 @@ pub(crate) struct State {
     number: u32,
     /// Bit `n`: slot `n` is taken.
     taken: u16,
+    /// Bit `n`: the request in slot `n` was not yet given to a worker.
+    queued: u16,
+    /// Bit `n`: worker `n` is parked.
+    parked: u32,
     slots: [Slot; SLOTS],
     workers: [Worker; EVENTS],
     /// Programs in memory.
@@ -95,15 +101,13 @@ pub(crate) struct Slot {
     since_us: u64,
     /// Within what bounds its program runs.
     pub(crate) bounds: Option<Bounds>,
-    /// Not yet given to a worker.
-    queued: bool,
     /// The guest's own number of the request.
     pub(crate) number: u32,
     pub(crate) name: [u8; JOB_NAME],
     pub(crate) name_len: u8,
     pub(crate) command: Option<&'static Command>,
-    /// The arguments, until the worker takes them.
-    pub(crate) argv: Vec<u8>,
+    /// The arguments.
+    pub(crate) line: Line,
     pub(crate) stdin: Stdin,
     /// The worker that runs it.
     pub(crate) worker: u8,
@@ -129,7 +133,20 @@ pub(crate) struct Opening<'a> {
     pub(crate) terms: Terms,
     pub(crate) since_us: u64,
     pub(crate) command: &'static Command,
+    pub(crate) argv: Argv<'a>,
     pub(crate) name: &'a [u8],
+}
+
+/// The longest command line that takes no memory of its own, in bytes.
+const SHORT: usize = 48;
+
+/// The arguments of a request.
+pub(crate) struct Line {
+    /// Those that are not short; until the worker takes them.
+    long: Vec<u8>,
+    short: [u8; SHORT],
+    len: u8,
+    args: u8,
 }
 
 struct Worker {
@@ -208,6 +225,72 @@ impl Refusal {
     pub(crate) const COST: u32 = uio_console::cost(16);
 }
 
+impl Default for Line {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl Line {
+    const EMPTY: Self = Self {
+        long: Vec::new(),
+        short: [0; SHORT],
+        len: 0,
+        args: 0,
+    };
+
+    /// Memory for arguments of this length, to be had without the lock; empty for a short line.
+    ///
+    /// # Errors
+    /// `ENOMEM`
+    pub(crate) fn memory(argv: Argv<'_>) -> Result<Vec<u8>, files::Error> {
+        let bytes = argv.as_bytes();
+        if bytes.len() <= SHORT {
+            return Ok(Vec::new());
+        }
+        let mut long = buffer(bytes.len())?;
+        long.copy_from_slice(bytes);
+        Ok(long)
+    }
+
+    /// Takes the arguments: a copy of them in `long` unless they are short.
+    fn set(&mut self, argv: Argv<'_>, long: &mut Vec<u8>) {
+        let bytes = argv.as_bytes();
+        self.args = argv.len() as u8;
+        self.long = core::mem::take(long);
+        if let Some(place) = self.short.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.len = bytes.len() as u8;
+        }
+    }
+
+    /// The arguments, for the worker.
+    pub(crate) fn take(&mut self) -> Self {
+        Self {
+            long: core::mem::take(&mut self.long),
+            ..*self
+        }
+    }
+
+    /// The arguments.
+    pub(crate) fn argv(&self) -> Argv<'_> {
+        let bytes = match &*self.long {
+            [] => self.short.get(..usize::from(self.len)).unwrap_or_default(),
+            long => long,
+        };
+        Argv::known(bytes, usize::from(self.args))
+    }
+
+    /// Takes the memory, to be dropped without the lock.
+    fn drain(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.long)
+    }
+
+    fn allocated(&self) -> usize {
+        self.long.capacity()
+    }
+}
+
 impl Slot {
     const EMPTY: Self = Self {
         id: RequestId(0),
@@ -221,25 +304,24 @@ impl Slot {
         },
         since_us: 0,
         bounds: None,
-        queued: false,
         number: 0,
         name: [0; JOB_NAME],
         name_len: 0,
         command: None,
-        argv: Vec::new(),
+        line: Line::EMPTY,
         stdin: Stdin::NEW,
         worker: 0,
         task: 0,
     };
 
     /// What is told of it.
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self, queued: bool) -> Seen {
         Seen {
             number: self.number,
             name: self.name,
             name_len: self.name_len,
             task: self.task,
-            state: match (self.queued, self.interrupted) {
+            state: match (queued, self.interrupted) {
                 (_, true) => JobState::Ending,
                 (true, false) => JobState::Queued,
                 (false, false) => JobState::Running,
@@ -253,10 +335,10 @@ impl Slot {
     pub(crate) fn set_name(&mut self, name: &[u8]) {
         let from = name.len().saturating_sub(JOB_NAME);
         let tail = name.get(from..).unwrap_or_default();
-        for (to, byte) in self.name.iter_mut().zip(tail) {
-            *to = *byte;
+        if let Some(place) = self.name.get_mut(..tail.len()) {
+            place.copy_from_slice(tail);
+            self.name_len = tail.len() as u8;
         }
-        self.name_len = tail.len() as u8;
     }
 }
 
@@ -276,6 +358,8 @@ impl State {
             outbox_len: 0,
             number: 0,
             taken: 0,
+            queued: 0,
+            parked: 0,
             slots: [const { Slot::EMPTY }; SLOTS],
             workers: [const {
                 Worker {
@@ -336,14 +420,14 @@ impl State {
 
     /// The open request with the next higher number.
     pub(crate) fn job_after(&self, number: u32) -> Option<Seen> {
-        let mut next: Option<&Slot> = None;
+        let mut next: Option<(usize, &Slot)> = None;
         for (index, slot) in self.slots.iter().enumerate() {
             let open = self.taken & 1 << index != 0 && slot.number > number;
-            if open && next.is_none_or(|next| slot.number < next.number) {
-                next = Some(slot);
+            if open && next.is_none_or(|(_, next)| slot.number < next.number) {
+                next = Some((index, slot));
             }
         }
-        next.map(Slot::seen)
+        next.map(|(index, slot)| slot.seen(self.queued & 1 << index != 0))
     }
 
     /// Interrupts job `number`; returns the worker to wake.
