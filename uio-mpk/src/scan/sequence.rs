@@ -66,6 +66,10 @@ fn classify(code: &[u8], at: usize, op: u8, granted: Classes) -> Option<Found> {
     }
     let end = code.len() - from;
     let len = length::decode(&window(code, from)).len;
+    if len == 0 {
+        // The prefix that it needs is too far away.
+        return None;
+    }
     Some(Found {
         offset: from,
         len: len.min(end.min(WINDOW) as u8),
