@@ -97,6 +97,35 @@ pub fn default_object(sources: &[PathBuf]) -> Option<PathBuf> {
 /// [`Error::App`] when there is nothing to compile, or no compiler, naming what to install; [`Error::Failed`] with the compiler's
 /// words; [`Error::Io`].
 pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Summary> {
+    check(sources)?;
+    let mut build = Build {
+        options,
+        room: room::Room::new()?,
+        c: None,
+        in_rust: false,
+        parts: Vec::new(),
+        warnings: String::new(),
+    };
+    for source in sources {
+        build.add(source)?;
+    }
+    let new = build.join()?;
+    let bytes = std::fs::copy(&new, out).map_err(|error| Error::io(out, error))?;
+    let compiler = match build.c {
+        Some(c) => c.program,
+        None if build.in_rust => "rustc".into(),
+        None => OsString::new(),
+    };
+    Ok(Summary {
+        compiler,
+        object: out.to_owned(),
+        bytes,
+        warnings: build.warnings,
+    })
+}
+
+/// Whether these sources can make a program, as far as their names tell.
+fn check(sources: &[PathBuf]) -> Result<()> {
     if sources.is_empty() {
         return Err(Error::App(
             "no source file was given; `uio cc hello.c -o hello.o`".into(),
@@ -108,63 +137,69 @@ pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Sum
             missing.display()
         )));
     }
-    let kinds: Vec<Kind> = sources.iter().map(|source| Kind::of(source)).collect();
-    let in_rust = kinds
-        .iter()
-        .filter(|kind| matches!(kind, Kind::Rust | Kind::Package))
-        .count();
-    if in_rust > 1 {
+    let kinds = sources.iter().map(|source| Kind::of(source));
+    let in_rust = kinds.filter(|kind| matches!(kind, Kind::Rust | Kind::Package));
+    if in_rust.count() > 1 {
         return Err(Error::App(
             "a program has one package or file in Rust; make one a dependency or a module of the other".into(),
         ));
     }
-    let room = room::Room::new()?;
-    let mut warnings = String::new();
-    let mut compiler: Option<OsString> = None;
-    let mut c: Option<c::Compiler> = None;
-    let mut parts = Vec::new();
-    for (number, (source, kind)) in sources.iter().zip(kinds).enumerate() {
-        let part = match kind {
-            Kind::Object => source.clone(),
+    Ok(())
+}
+
+/// A program on its way.
+struct Build<'o> {
+    options: &'o Options,
+    room: room::Room,
+    /// The compiler of C, once it is needed.
+    c: Option<c::Compiler>,
+    in_rust: bool,
+    /// Objects and libraries so far.
+    parts: Vec<PathBuf>,
+    warnings: String,
+}
+
+impl Build<'_> {
+    /// Compiles a source.
+    fn add(&mut self, source: &Path) -> Result<()> {
+        let part = match Kind::of(source) {
+            Kind::Object => source.to_owned(),
             Kind::Rust | Kind::Package => {
-                compiler = Some("rustc".into());
-                rust::library(source, &room, options, &mut warnings)?
+                self.in_rust = true;
+                rust::library(source, &self.room, self.options, &mut self.warnings)?
             }
-            Kind::C | Kind::Cxx => {
-                let c = match &mut c {
-                    Some(c) => c,
-                    empty => empty.insert(c::Compiler::find(&room, options)?),
-                };
-                compiler.get_or_insert_with(|| c.program.clone());
-                let object = room.path().join(format!("{number}.o"));
-                warnings += &c.compile(source, kind == Kind::Cxx, &object)?;
+            kind => {
+                let object = self.room.path().join(format!("{}.o", self.parts.len()));
+                let warnings = self.c()?.compile(source, kind == Kind::Cxx, &object)?;
+                self.warnings += &warnings;
                 object
             }
         };
-        parts.push(part);
+        self.parts.push(part);
+        Ok(())
     }
-    let new = match parts.as_slice() {
-        [one] if in_rust == 0 => one.clone(),
-        parts if in_rust == 0 => {
-            let c = match c {
-                Some(c) => c,
-                None => c::Compiler::find(&room, options)?,
-            };
-            let new = room.path().join("program.o");
-            warnings += &c.link(parts, &new)?;
-            new
+
+    /// One object of all parts.
+    fn join(&mut self) -> Result<PathBuf> {
+        if let ([one], false) = (self.parts.as_slice(), self.in_rust) {
+            return Ok(one.clone());
         }
-        parts => {
-            let new = room.path().join("program.o");
-            link::whole(parts, &new, &room, options)?;
-            new
+        let new = self.room.path().join("program.o");
+        if self.in_rust {
+            link::whole(&self.parts, &new, &self.room, self.options)?;
+        } else {
+            let parts = std::mem::take(&mut self.parts);
+            let warnings = self.c()?.link(&parts, &new)?;
+            self.warnings += &warnings;
         }
-    };
-    let bytes = std::fs::copy(&new, out).map_err(|error| Error::io(out, error))?;
-    Ok(Summary {
-        compiler: compiler.unwrap_or_default(),
-        object: out.to_owned(),
-        bytes,
-        warnings,
-    })
+        Ok(new)
+    }
+
+    /// The compiler of C.
+    fn c(&mut self) -> Result<&c::Compiler> {
+        match &mut self.c {
+            Some(c) => Ok(c),
+            empty => Ok(empty.insert(c::Compiler::find(&self.room, self.options)?)),
+        }
+    }
 }

@@ -14,7 +14,12 @@ pub fn run(report: &mut Report) -> Result<()> {
     let mut workspace = project::host_cargo()?;
     workspace.args(["test", "--workspace", "--all-features", "--no-fail-fast"]);
     cargo::test(report, "tests of the workspace", workspace);
-    for package in ["uio-loader", "demos/web", "demos/fs", "demos/programs/report"] {
+    for package in [
+        "uio-loader",
+        "demos/web",
+        "demos/fs",
+        "demos/programs/report",
+    ] {
         let mut test = project::host_cargo()?;
         test.args([
             "test",
