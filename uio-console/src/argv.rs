@@ -13,6 +13,8 @@ pub const MAX_ARG: usize = 1024;
 pub struct Argv<'a> {
     bytes: &'a [u8],
     len: u8,
+    /// Bytes of the first argument.
+    name: u16,
 }
 
 /// What is wrong with a list of arguments.
@@ -29,12 +31,20 @@ pub enum ArgvError {
 }
 
 impl<'a> Argv<'a> {
+    /// No arguments at all, which no command line is.
+    pub const NONE: Self = Self {
+        bytes: &[],
+        len: 0,
+        name: 0,
+    };
+
     /// Checks `bytes` and wraps them.
     ///
     /// # Errors
     /// See [`ArgvError`].
     pub fn new(bytes: &'a [u8]) -> Result<Self, ArgvError> {
         let mut len = 0u8;
+        let mut name = 0;
         let mut rest = bytes;
         while let Some(end) = zero_at(rest) {
             if usize::from(len) == MAX_ARGS {
@@ -43,23 +53,29 @@ impl<'a> Argv<'a> {
             if end > MAX_ARG {
                 return Err(ArgvError::TooLong(len));
             }
+            if len == 0 {
+                name = end as u16;
+            }
             len += 1;
             rest = rest.get(end + 1..).unwrap_or_default();
         }
         match (len, rest) {
             (_, [_, ..]) => Err(ArgvError::Open),
             (0, []) => Err(ArgvError::Empty),
-            _ => Ok(Self { bytes, len }),
+            _ => Ok(Self { bytes, len, name }),
         }
     }
 
-    /// The arguments that were found sound before: as [`Self::as_bytes`] and [`Self::len`] gave them.
+    /// The same list of arguments, whose bytes lie in `bytes` now.
     #[must_use]
-    pub fn known(bytes: &'a [u8], len: usize) -> Self {
-        Self {
-            bytes,
-            len: len.min(MAX_ARGS) as u8,
-        }
+    pub fn moved<'b>(&self, bytes: &'b [u8]) -> Argv<'b> {
+        Argv { bytes, ..*self }
+    }
+
+    /// The first argument, which is the command's name.
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        self.bytes.get(..usize::from(self.name)).unwrap_or_default()
     }
 
     /// How many arguments there are, the command's name included.
@@ -77,7 +93,18 @@ impl<'a> Argv<'a> {
     /// The argument of that index.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
-        self.iter().nth(index)
+        match index {
+            0 => Some(self.name()),
+            index => self.operands().nth(index - 1),
+        }
+    }
+
+    /// The arguments behind the command's name, in turn.
+    fn operands(&self) -> Args<'a> {
+        let rest = self.bytes.get(usize::from(self.name) + 1..);
+        Args {
+            rest: rest.unwrap_or_default(),
+        }
     }
 
     /// The arguments in turn, the command's name first.
@@ -93,22 +120,44 @@ impl<'a> Argv<'a> {
     }
 }
 
-/// Index of the argument that names the program which this command line, a `run`, runs: the first
-/// one behind the options. Each of these takes a value, behind a `=` or in the next argument; `--`
-/// ends them. It may lie behind the last argument.
+/// The part of a command line, a `run`, that is the program's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Own<'a> {
+    /// Index of the argument that names the program; it may lie behind the last argument.
+    pub index: usize,
+    /// The arguments from there on, each with its closing zero.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Own<'a> {
+    /// The program's path; `None` if the command line names none.
+    #[must_use]
+    pub fn path(&self) -> Option<&'a [u8]> {
+        Args { rest: self.bytes }.next()
+    }
+}
+
+/// Finds the program in a command line: it is named by the first argument behind the options. Each of
+/// these takes a value, behind a `=` or in the next argument; `--` ends them.
 #[must_use]
-pub fn program_of(argv: Argv<'_>) -> usize {
+pub fn program_of(argv: Argv<'_>) -> Own<'_> {
+    let mut args = argv.operands();
     let mut index = 1;
-    while let Some([b'-', b'-', name @ ..]) = argv.get(index) {
+    while let [b'-', b'-', ..] = args.rest {
+        let option = args.next().unwrap_or_default();
         index += 1;
-        if name.is_empty() {
+        if option.len() == 2 {
             break;
         }
-        if !name.contains(&b'=') {
+        if !option.contains(&b'=') {
+            args.next();
             index += 1;
         }
     }
-    index
+    Own {
+        index,
+        bytes: args.rest,
+    }
 }
 
 impl<'a> IntoIterator for &Argv<'a> {
@@ -149,7 +198,10 @@ mod tests {
         let argv = Argv::new(b"ls\0\0-l\0").unwrap();
         assert_eq!(argv.len(), 3);
         assert_eq!(argv.iter().collect::<Vec<_>>(), [&b"ls"[..], b"", b"-l"]);
+        assert_eq!(argv.name(), b"ls");
+        assert_eq!(argv.get(0), Some(&b"ls"[..]));
         assert_eq!(argv.get(2), Some(&b"-l"[..]));
+        assert_eq!(Argv::new(b"\0x\0").unwrap().get(1), Some(&b"x"[..]));
         assert_eq!(argv.get(3), None);
     }
 
@@ -164,7 +216,11 @@ mod tests {
             (b"run\0--timeout\0", 3),
             (b"run\0", 1),
         ] {
-            assert_eq!(program_of(Argv::new(line).unwrap()), index, "{line:?}");
+            let argv = Argv::new(line).unwrap();
+            let own = program_of(argv);
+            assert_eq!(own.index, index, "{line:?}");
+            assert_eq!(own.path(), argv.get(index), "{line:?}");
+            assert!(line.ends_with(own.bytes));
         }
     }
 

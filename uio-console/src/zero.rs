@@ -5,23 +5,37 @@ const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 /// The highest bit of every byte.
 const HIGHS: u64 = ONES << 7;
 
+/// The highest bit of each zero byte, and perhaps of bytes behind the first of them (H. S. Warren,
+/// "Hacker's Delight", 6-1).
+#[inline]
+fn zeroes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
 /// Index of the first zero byte.
 #[inline]
 pub(crate) fn zero_at(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut at = 0;
     for word in words {
-        let word = u64::from_le_bytes(*word);
-        // Sets the highest bit of each zero byte, and perhaps of bytes behind the first of them
-        // (H. S. Warren, "Hacker's Delight", 6-1).
-        let zeroes = word.wrapping_sub(ONES) & !word & HIGHS;
+        let zeroes = zeroes(u64::from_le_bytes(*word));
         if zeroes != 0 {
             return Some(at + zeroes.trailing_zeros() as usize / 8);
         }
         at += 8;
     }
-    let in_rest = rest.iter().position(|&byte| byte == 0)?;
-    Some(at + in_rest)
+    if rest.is_empty() {
+        return None;
+    }
+    // What is left of more than eight bytes is looked at together with what was before it.
+    match bytes.last_chunk::<8>() {
+        Some(last) => {
+            let zeroes = zeroes(u64::from_le_bytes(*last));
+            let in_last = zeroes.trailing_zeros() as usize / 8;
+            (zeroes != 0).then(|| bytes.len() - 8 + in_last)
+        }
+        None => rest.iter().position(|&byte| byte == 0),
+    }
 }
 
 #[cfg(test)]

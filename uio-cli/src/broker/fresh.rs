@@ -66,7 +66,7 @@ impl Files for Shared {
         if argv.get(0) != Some(b"run") {
             return None;
         }
-        self.look(&below(mount, argv.get(program_of(argv))?)?)
+        self.look(&below(mount, program_of(argv).path()?)?)
     }
 }
 

@@ -53,11 +53,8 @@ pub fn words(argv: &[Vec<u8>], failure: &Failure<'_>) -> String {
 #[must_use]
 pub fn program(argv: &[Vec<u8>]) -> Vec<u8> {
     let encoded = joined(argv);
-    let index = Argv::new(&encoded).map(program_of).ok();
-    index
-        .and_then(|index| argv.get(index))
-        .cloned()
-        .unwrap_or_default()
+    let path = Argv::new(&encoded).map(|argv| program_of(argv).path());
+    path.ok().flatten().unwrap_or_default().to_vec()
 }
 
 /// Arguments as they go on the wire.

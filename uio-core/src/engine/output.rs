@@ -187,22 +187,21 @@ fn finish(core: &dyn Core, worker: usize, payload: &[u8], cost: u32) -> bool {
     sent
 }
 
-/// Sends the `Exit` of a request of session `generation`, whose slot is free already. Waits for
-/// room.
+/// Sends the `Exit` of a request of session `generation`, whose slot is free already, given the first
+/// answer of [`super::State::begin_exit`]. Waits for room.
 pub(crate) fn send_exit(
     core: &dyn Core,
     worker: usize,
-    id: RequestId,
-    generation: u32,
+    (id, generation): (RequestId, u32),
+    mut permit: Permit,
     status: i32,
 ) {
     let mut bytes = [0; 16];
-    let Ok(len) = write(variant::EXIT, Some(id), &status, &mut bytes) else {
-        return;
-    };
-    let payload = bytes.get(..len).unwrap_or_default();
+    // It needs 11 bytes at most.
+    let len = write(variant::EXIT, Some(id), &status, &mut bytes);
+    let payload = bytes.get(..len.unwrap_or(0)).unwrap_or_default();
     loop {
-        match locked(core, |state| state.begin_exit(generation)) {
+        match permit {
             Permit::Go => {
                 if finish(core, worker, payload, 0) {
                     return;
@@ -212,6 +211,7 @@ pub(crate) fn send_exit(
             Permit::Later => core.system().wait(Event(worker as u8), None),
             _ => return,
         }
+        permit = locked(core, |state| state.begin_exit(generation));
     }
 }
 

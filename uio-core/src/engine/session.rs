@@ -183,8 +183,7 @@ fn look_up(argv: &[u8]) -> Result<(Argv<'_>, &'static Command), (Refusal, i32)> 
         };
         (refusal, USAGE)
     })?;
-    let name = argv.get(0).unwrap_or_default();
-    match commands::find(name) {
+    match commands::find(argv.name()) {
         Some(command) => Ok((argv, command)),
         None => Err((Refusal::UnknownCommand, UNKNOWN_COMMAND)),
     }
@@ -251,9 +250,9 @@ fn queue(
     let Ok(mut memory) = Line::memory(argv) else {
         return refuse(core, desk, asked, Refusal::NoMemory, FAILED);
     };
-    let named = match command.name {
-        "run" => program_of(argv),
-        _ => 0,
+    let name = match command.name {
+        "run" => program_of(argv).path().unwrap_or_default(),
+        _ => argv.name(),
     };
     let opening = Opening {
         id: asked.id,
@@ -262,7 +261,7 @@ fn queue(
         since_us: core.system().since_boot_us(),
         command,
         argv,
-        name: argv.get(named).unwrap_or_default(),
+        name,
     };
     let hand = locked(core, |state| state.open(&opening, &mut memory));
     match hand {

@@ -2,7 +2,7 @@
 
 use uio_console::{RequestId, Terms};
 
-use super::state::{CONTROL, Line, Phase, WORKERS};
+use super::state::{CONTROL, Line, Permit, Phase, WORKERS};
 use super::{Core, Job, control, locked, output};
 use crate::command::{Command, Context, FAILED, INTERRUPTED, Place, Stop};
 use crate::platform::Event;
@@ -86,10 +86,22 @@ fn run_request(core: &dyn Core, worker: usize) {
         None => FAILED,
     };
     // The slot is free before the host reads `Exit`, so that it may open the next request at once.
-    drop(locked(core, |state| state.release(worker, Phase::Ending)));
-    if task.command.is_some() {
-        output::send_exit(core, worker, RequestId(task.id), task.generation, status);
-    }
+    let (memory, permit) = locked(core, |state| {
+        let memory = state.release(worker, Phase::Ending);
+        let permit = match task.command {
+            Some(_) => state.begin_exit(task.generation),
+            None => Permit::Gone,
+        };
+        (memory, permit)
+    });
+    output::send_exit(
+        core,
+        worker,
+        (RequestId(task.id), task.generation),
+        permit,
+        status,
+    );
+    drop(memory);
 }
 
 /// Tells the host of the request that worker `worker` runs.

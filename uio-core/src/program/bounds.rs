@@ -1,6 +1,6 @@
 //! The options of `run`: within what bounds a program runs.
 
-use uio_console::argv::program_of;
+use uio_console::argv::{Own, program_of};
 use uio_console::record::{Bounds, UsageProblem};
 
 use crate::command::{Context, Stop, arg_index, number};
@@ -9,12 +9,11 @@ use crate::isolation::Limits;
 /// The longest time limit, in milliseconds: 49 days.
 const LONGEST_MS: u64 = u32::MAX as u64;
 
-/// Reads the options of `run`; gives the bounds, and the index of the argument that names the
-/// program.
+/// Reads the options of `run`; gives the bounds, and the program's own part of the command line.
 ///
 /// # Errors
 /// [`Stop`], after it was said what is wrong with them.
-pub fn read(cx: &mut Context<'_>) -> Result<(Limits, usize), Stop> {
+pub fn read<'a>(cx: &mut Context<'a>) -> Result<(Limits, Own<'a>), Stop> {
     let mut limits = Limits {
         policy: cx.policy(),
         time_ms: Some(Limits::TIME_MS),
@@ -23,7 +22,7 @@ pub fn read(cx: &mut Context<'_>) -> Result<(Limits, usize), Stop> {
     };
     let program = program_of(cx.argv());
     let mut index = 1;
-    while index < program {
+    while index < program.index {
         let option = cx.arg(index).unwrap_or_default();
         let equals = option.iter().position(|&byte| byte == b'=');
         let (name, value) = match equals {
@@ -48,11 +47,11 @@ pub fn read(cx: &mut Context<'_>) -> Result<(Limits, usize), Stop> {
         }
         index += 1;
     }
-    match cx.arg(program) {
+    match program.path() {
         None => Err(cx.misused(arg_index(cx.argv().len() - 1), UsageProblem::Missing)),
         // Behind `--`, anything is a path.
-        Some([b'-', ..]) if cx.arg(program - 1) != Some(b"--") => {
-            Err(cx.misused(arg_index(program), UsageProblem::UnknownOption))
+        Some([b'-', ..]) if cx.arg(program.index - 1) != Some(b"--") => {
+            Err(cx.misused(arg_index(program.index), UsageProblem::UnknownOption))
         }
         Some(_) => Ok((limits, program)),
     }

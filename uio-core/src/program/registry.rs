@@ -179,7 +179,8 @@ impl Registry {
     /// Takes a program back after its run. Gives it back to be dropped when another idle one is the
     /// same, or a later one of the same file.
     pub fn put(&mut self, program: Box<Program>) -> Option<Box<Program>> {
-        let superfluous = self.has(Which::File(&program.path), true);
+        // Where there is room for one alone, there is no other.
+        let superfluous = self.high > 1 && self.has(Which::File(&program.path), true);
         let slot = self.running(program.image.region.base())?;
         if superfluous {
             *slot = None;

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 
-use uio_console::argv::Argv;
 use uio_console::record::{Failure, Record};
 
 use super::load::{self, NOT_RUNNABLE};
@@ -23,21 +22,22 @@ pub fn run(cx: &mut Context<'_>) -> Outcome {
     let Some(worker) = cx.worker() else {
         return Err(Stop::Later);
     };
-    let (limits, arg) = bounds::read(cx)?;
+    let (limits, own) = bounds::read(cx)?;
     let core = cx.core();
-    let given = cx.arg(arg).unwrap_or_default();
+    let given = own.path().unwrap_or_default();
     let program = match fresh(cx, worker, given, &limits) {
         Some(program) => program,
-        None => match find(cx, given, arg) {
+        None => match find(cx, given, own.index) {
             Ok(program) => program,
             Err(trouble) => {
-                let arg = arg_index(arg);
+                let arg = arg_index(own.index);
                 return cx.report(Err(trouble), arg, arg).map(|_| NOT_RUNNABLE);
             }
         },
     };
-    let argv = own_arguments(cx.argv(), arg);
-    let end = cx.isolation().run(worker, entry(&program), argv, &limits);
+    let end = cx
+        .isolation()
+        .run(worker, entry(&program), own.bytes, &limits);
     let outcome = match end {
         End::Exited(status) => Ok(status),
         other => ended(cx, &program, &limits, other),
@@ -65,12 +65,6 @@ fn ended(cx: &mut Context<'_>, program: &Program, limits: &Limits, end: End) -> 
         }
         End::Interrupted => Err(Stop::Interrupted),
     }
-}
-
-/// The arguments as the program sees them: from its name on, which is argument `index`.
-fn own_arguments(argv: Argv<'_>, index: usize) -> &[u8] {
-    let before: usize = argv.iter().take(index).map(|arg| arg.len() + 1).sum();
-    argv.as_bytes().get(before..).unwrap_or_default()
 }
 
 /// The program in memory that is the file as the host has just seen it, so that nobody needs to be

@@ -145,8 +145,10 @@ pub(crate) struct Line {
     /// Those that are not short; until the worker takes them.
     long: Vec<u8>,
     short: [u8; SHORT],
+    /// Bytes of a short line.
     len: u8,
-    args: u8,
+    /// What is known of the arguments.
+    argv: Argv<'static>,
 }
 
 struct Worker {
@@ -236,7 +238,7 @@ impl Line {
         long: Vec::new(),
         short: [0; SHORT],
         len: 0,
-        args: 0,
+        argv: Argv::NONE,
     };
 
     /// Memory for arguments of this length, to be had without the lock; empty for a short line.
@@ -256,7 +258,7 @@ impl Line {
     /// Takes the arguments: a copy of them in `long` unless they are short.
     fn set(&mut self, argv: Argv<'_>, long: &mut Vec<u8>) {
         let bytes = argv.as_bytes();
-        self.args = argv.len() as u8;
+        self.argv = argv.moved(&[]);
         self.long = core::mem::take(long);
         if let Some(place) = self.short.get_mut(..bytes.len()) {
             place.copy_from_slice(bytes);
@@ -278,7 +280,7 @@ impl Line {
             [] => self.short.get(..usize::from(self.len)).unwrap_or_default(),
             long => long,
         };
-        Argv::known(bytes, usize::from(self.args))
+        self.argv.moved(bytes)
     }
 
     /// Takes the memory, to be dropped without the lock.
