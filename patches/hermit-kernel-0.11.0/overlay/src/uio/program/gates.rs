@@ -53,9 +53,30 @@ pub(super) extern "C" fn uio_gate_write(to: *mut u8, from: *const u8, len: usize
 			return errno(EFAULT);
 		}
 		// SAFETY: both ranges are mapped, the target writable; the policy allows to write there.
-		unsafe { ptr::copy(from, to, len) };
+		unsafe { write(to, from, len) };
 		0
 	})
+}
+
+/// Copies bytes. What has the size and alignment of an integer is written at once, so that the
+/// application may read it with an atomic load.
+///
+/// # Safety
+///
+/// Both ranges must be mapped, and the target writable.
+unsafe fn write(to: *mut u8, from: *const u8, len: usize) {
+	macro_rules! at_once {
+		($($int:ty)*) => { $(
+			if len == size_of::<$int>() && to.cast::<$int>().is_aligned() {
+				// SAFETY: the caller's obligation; it is aligned, as just checked.
+				unsafe { to.cast::<$int>().write_volatile(from.cast::<$int>().read_unaligned()) };
+				return;
+			}
+		)* };
+	}
+	at_once!(u8 u16 u32 u64);
+	// SAFETY: the caller's obligation.
+	unsafe { ptr::copy(from, to, len) };
 }
 
 /// `uio_gate_read`: reads whatever is mapped, as far as it is.

@@ -98,11 +98,6 @@ impl Run {
 		self.task.load(Ordering::Relaxed)
 	}
 
-	/// Whether the run is inside a program.
-	pub(super) fn is_active(&self) -> bool {
-		self.task() != 0 && self.origin.load(Ordering::Relaxed) != 0
-	}
-
 	/// Whether the program came to its time limit.
 	pub(super) fn is_ending(&self) -> bool {
 		self.expired.load(Ordering::Relaxed)
@@ -199,6 +194,10 @@ impl Run {
 		let Some((count, vector)) = self.keyed.prepare(worker, program, argv) else {
 			return NOT_STARTED;
 		};
+		if self.is_ending() {
+			self.keyed.rest();
+			return End::TimedOut;
+		}
 		let end = self.call_all(program, count, vector, &|function, a, b| {
 			self.origin.store(1, Ordering::Release);
 			let ended = self.keyed.enter(function, a, b);

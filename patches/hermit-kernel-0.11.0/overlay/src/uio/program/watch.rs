@@ -5,7 +5,7 @@
 //! passes; without credit it runs below the application, that is in the time that the application
 //! leaves.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use hermit_sync::without_interrupts;
 
@@ -38,8 +38,15 @@ static KERNELS: AtomicU64 = AtomicU64::new(NEVER);
 /// When programs are to be looked at.
 static OURS: AtomicU64 = AtomicU64::new(NEVER);
 
-/// Microseconds that programs may still run above the application.
-static CREDIT: AtomicU64 = AtomicU64::new(SLICE);
+/// Microseconds that programs may still run above the application; less than 0 after they ran there
+/// for longer than they might.
+static CREDIT: AtomicI64 = AtomicI64::new(SLICE as i64);
+
+/// Whether programs run above the application now.
+static ABOVE: AtomicBool = AtomicBool::new(true);
+
+/// When programs were last looked at.
+static LAST: AtomicU64 = AtomicU64::new(0);
 
 /// Called by the kernel when it sets the timer: gives the time to set it to.
 pub(crate) fn earliest(wanted: Option<u64>) -> Option<u64> {
@@ -122,13 +129,23 @@ fn tick(now: u64) {
 		OURS.store(NEVER, Ordering::Relaxed);
 		return;
 	}
-	let earned = SLICE * u64::from(share) / 100;
-	let credit = (CREDIT.load(Ordering::Relaxed) + earned).min(2 * SLICE);
-	let credit = credit.saturating_sub(if ran { SLICE } else { 0 });
+	// A look may come late, by as much as the monitor had other things to do.
+	let passed = (now - LAST.swap(now, Ordering::Relaxed).min(now)).min(REST);
+	let earned = (passed * u64::from(share) / 100) as i64;
+	let before = CREDIT.load(Ordering::Relaxed) + earned;
+	let after = match (ran, ABOVE.load(Ordering::Relaxed)) {
+		(false, _) => before,
+		(true, true) => before - passed as i64,
+		// What the application leaves is free, but nothing is saved up there.
+		(true, false) => before.min(0),
+	};
+	let credit = after.clamp(-(REST as i64), 2 * SLICE as i64);
 	CREDIT.store(credit, Ordering::Relaxed);
+	let may_be_above = credit >= SLICE as i64;
+	ABOVE.store(may_be_above, Ordering::Relaxed);
 	let mut computing = false;
 	for run in active() {
-		let above = run.is_ending() || credit >= SLICE && (!run.watched.below() || run.in_call());
+		let above = run.is_ending() || may_be_above && (!run.watched.below() || run.in_call());
 		let prio = if above { WORKER_PRIO } else { LOW_PRIO };
 		computing |= core_scheduler().uio_set_priority(run.task(), &[LOW_PRIO, WORKER_PRIO], prio);
 	}
@@ -136,9 +153,9 @@ fn tick(now: u64) {
 	OURS.store(next, Ordering::Relaxed);
 }
 
-/// The runs that are inside a program.
+/// The runs that are in progress.
 fn active() -> impl Iterator<Item = &'static Run> {
-	runs().iter().filter(|run| run.is_active())
+	runs().iter().filter(|run| run.task() != 0)
 }
 
 /// Has a program watched from now on, which the current task is about to enter.
