@@ -352,7 +352,8 @@ fn null_write(base: u64) -> Fault {
         registers: (0..16).collect(),
         flags: 0x246,
         // The second is the end of `helper`, and of its section.
-        frames: vec![base + 2, base + 0x10 + 0x40, IN_IMAGE, 0x66],
+        // The last is what called the program.
+        frames: vec![base + 2, base + 0x10 + 0x40, 0x66, IN_IMAGE, 0x77],
         ..Fault::default()
     }
 }
@@ -386,8 +387,8 @@ fn a_fault_comes_with_registers_and_the_way_that_led_to_it() {
             frame("helper", 4, Owner::Program),
             frame("main", 2, Owner::Program),
             frame("helper", 0x20, Owner::Program),
-            frame("", 0x1234, Owner::Image),
             frame("", 0, Owner::Nobody),
+            frame("", 0x1234, Owner::Image),
         ]
     );
     // It runs again as if nothing had happened.

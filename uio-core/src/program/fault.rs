@@ -92,6 +92,9 @@ fn frames(
     let mut trace = Trace::new(cx, program, &inside);
     let image = cx.system().image();
     for (index, place) in places.iter().enumerate() {
+        let outermost = places
+            .get(index + 1)
+            .is_none_or(|next| next.caller != place.caller);
         let Place {
             address, caller, ..
         } = *place;
@@ -124,7 +127,10 @@ fn frames(
                 continue;
             }
         }
-        cx.record(&Record::Frame(frame))?;
+        // What calls a program, and what a call comes back through, is of no interest.
+        if !(outermost && place.returns && frame.owner == Owner::Nobody) {
+            cx.record(&Record::Frame(frame))?;
+        }
     }
     Ok(())
 }
