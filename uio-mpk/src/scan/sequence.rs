@@ -12,7 +12,7 @@ const ESCAPE: u8 = 0x0f;
 const ONES: u64 = u64::MAX / 255;
 
 /// The first instruction in `code`, at whatever byte it begins, that could undo isolation at once.
-/// Code has such bytes by accident about five times in a MiB.
+/// Code has such bytes by accident four to nine times in a MiB.
 ///
 /// An instruction is found that has its opcode and its ModRM byte in `code`. Where what lies
 /// behind `code` can be executed too, give at least [`super::BEHIND`] bytes of that with it.
