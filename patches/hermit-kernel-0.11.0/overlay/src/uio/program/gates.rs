@@ -10,9 +10,9 @@ use crate::errno::{EFAULT, EPERM, ESRCH};
 use crate::uio::platform::readable;
 use crate::uio::signal;
 
-use uio_core::isolation::Policy;
+use uio_core::isolation::{End, Policy};
 
-/// What `uio_gate` gives: the function's value, or why it was not called.
+/// What `uio_gate_call` gives: the function's value, or why it was not called.
 #[repr(C)]
 pub(super) struct Called {
 	value: u64,
@@ -21,8 +21,8 @@ pub(super) struct Called {
 
 type Function = extern "C" fn(u64, u64, u64, u64, u64) -> u64;
 
-/// `uio_gate` without keys; with them it is `uio_mpk::gate::GATE`.
-pub(super) extern "C" fn uio_gate(function: u64, a: u64, b: u64, c: u64, d: u64, e: u64) -> Called {
+/// `uio_gate_call` without keys; with them it is `uio_mpk::gate::GATE`.
+pub(super) extern "C" fn uio_gate_call(a: u64, b: u64, c: u64, d: u64, e: u64, function: u64) -> Called {
 	let refused = |errno: i32| Called {
 		value: 0,
 		error: -i64::from(errno),
@@ -40,6 +40,9 @@ pub(super) extern "C" fn uio_gate(function: u64, a: u64, b: u64, c: u64, d: u64,
 	run.set_called(function);
 	let value = callee(a, b, c, d, e);
 	run.set_called(0);
+	if run.is_ending() {
+		run.leave(End::TimedOut);
+	}
 	Called { value, error: 0 }
 }
 

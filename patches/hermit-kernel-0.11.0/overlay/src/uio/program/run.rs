@@ -109,12 +109,12 @@ impl Run {
 	}
 
 	/// Ends the program, which came to its time limit, as soon as it is about to go on. Called by the
-	/// timer.
+	/// timer until the program has ended: without keys it goes on until an interrupt finds it in code
+	/// of its own.
 	pub(super) fn expire(&self) {
-		if self.expired.swap(true, Ordering::Relaxed) {
-			return;
+		if !self.expired.swap(true, Ordering::Relaxed) {
+			*self.end.lock() = Some(End::TimedOut);
 		}
-		*self.end.lock() = Some(End::TimedOut);
 		#[cfg(feature = "uio-mpk")]
 		if super::config::backend().keys() {
 			self.keyed.domain.end();
