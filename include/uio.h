@@ -122,9 +122,10 @@ struct uio_called {
 };
 
 /* Calls `function` of the image, which may write whatever the image may, with up to five arguments
- * that are integers or pointers. */
-struct uio_called uio_gate(void *function, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
-                           unsigned long e);
+ * that are integers or pointers. The function comes last, since its arguments are then in the
+ * registers where it expects them; uio_gate() below has the usual order. */
+struct uio_called uio_gate_call(unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e,
+                                void *function);
 
 /* Writes `len` bytes to a variable of the image. Returns 0; -1 (EPERM) if the policy does not allow
  * that variable, -14 (EFAULT) if there is no memory that may be written. Nothing is written then. */
@@ -558,6 +559,13 @@ UIO_HELPER __attribute__((noreturn, cold)) void uio_refuse(const char *what, lon
         uio_dprintf(2, "%s: error %ld\n", what, error);
     }
     uio_exit(UIO_REFUSED);
+}
+
+/* Calls `function` of the image through the gate, see uio_gate_call(). */
+UIO_HELPER inline struct uio_called uio_gate(void *function, unsigned long a, unsigned long b, unsigned long c,
+                                             unsigned long d, unsigned long e)
+{
+    return uio_gate_call(a, b, c, d, e, function);
 }
 
 UIO_HELPER unsigned long uio_value_or_end(const char *what, struct uio_called called)

@@ -40,7 +40,7 @@ unsafe extern "C" {
     safe fn uio_now_us() -> c_ulong;
     safe fn uio_alloc(bytes: c_ulong) -> *mut c_void;
     fn uio_free(memory: *mut c_void);
-    fn uio_gate(function: *const (), a: u64, b: u64, c: u64, d: u64, e: u64) -> Called;
+    fn uio_gate_call(a: u64, b: u64, c: u64, d: u64, e: u64, function: *const ()) -> Called;
     fn uio_gate_write(to: *mut c_void, from: *const c_void, len: c_ulong) -> c_long;
     fn uio_gate_read(to: *mut c_void, from: *const c_void, len: c_ulong) -> c_long;
     safe fn uio_signal(number: c_int) -> c_int;
@@ -123,7 +123,7 @@ pub fn signal(number: i32) -> isize {
 unsafe fn gate_call(function: *const (), words: [u64; MOST_ARGUMENTS]) -> Result<u64> {
     let [a, b, c, d, e] = words;
     // SAFETY: the caller's promise.
-    let called = unsafe { uio_gate(function, a, b, c, d, e) };
+    let called = unsafe { uio_gate_call(a, b, c, d, e, function) };
     Error::check(called.error as isize).map(|_| called.value)
 }
 

@@ -20,8 +20,8 @@ void uio_exit(int status)
     exit(status);
 }
 
-struct uio_called uio_gate(void *function, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
-                           unsigned long e)
+struct uio_called uio_gate_call(unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e,
+                                void *function)
 {
     struct uio_called refused = {a + b + c + d + e, -1};
     (void)function;

@@ -71,7 +71,7 @@ pub fn address(name: &[u8]) -> Option<u64> {
         b"uio_now_us" => uio_now_us as *const (),
         b"uio_alloc" => uio_alloc as *const (),
         b"uio_free" => uio_free as *const (),
-        b"uio_gate" => uio_gate as *const (),
+        b"uio_gate_call" => uio_gate_call as *const (),
         b"uio_gate_write" => uio_gate_write as *const (),
         b"uio_gate_read" => uio_gate_read as *const (),
         b"uio_signal" => uio_signal as *const (),
@@ -257,13 +257,13 @@ struct Called {
     error: c_long,
 }
 
-extern "C" fn uio_gate(
-    function: *const c_void,
+extern "C" fn uio_gate_call(
     a: c_ulong,
     b: c_ulong,
     c: c_ulong,
     d: c_ulong,
     e: c_ulong,
+    function: *const c_void,
 ) -> Called {
     type Function = extern "C" fn(c_ulong, c_ulong, c_ulong, c_ulong, c_ulong) -> c_ulong;
     let refused = |error| Called { value: 0, error };

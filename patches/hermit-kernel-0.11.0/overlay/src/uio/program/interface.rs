@@ -15,7 +15,7 @@ use uio_core::files::{self, File, Files};
 use uio_core::isolation::End;
 
 use super::config::backend;
-use super::gates::{uio_gate, uio_gate_read, uio_gate_write, uio_signal};
+use super::gates::{uio_gate_call, uio_gate_read, uio_gate_write, uio_signal};
 use super::memory::Allocations;
 use super::run::Run;
 use super::watch;
@@ -128,7 +128,7 @@ pub(super) const MAX_MEMORY: usize = 16 * 1024 * 1024;
 #[rustfmt::skip]
 fn calls() -> [(&'static [u8], u32, *const ()); 21] {
 	[
-		(b"uio_gate", 1, uio_gate as *const ()),
+		(b"uio_gate_call", 1, uio_gate_call as *const ()),
 		(b"uio_fd_write", 2, uio_fd_write as *const ()),
 		(b"uio_fd_read", 3, uio_fd_read as *const ()),
 		(b"uio_open", 4, uio_open as *const ()),
