@@ -24,9 +24,9 @@ struct State {
 #[derive(Clone, Copy)]
 enum Waiter {
 	Nobody,
-	/// Without a time limit.
+	/// On core 0.
 	Asleep(Sleeper),
-	/// With one.
+	/// Elsewhere.
 	Blocked(TaskHandle),
 }
 
@@ -45,11 +45,7 @@ impl Event {
 		let scheduler = core_scheduler();
 		let mut state = self.state.lock();
 		if !state.pending {
-			let asleep = match timeout_ms {
-				None => scheduler.uio_sleep(),
-				Some(_) => None,
-			};
-			state.waiter = match asleep {
+			state.waiter = match scheduler.uio_sleep(timeout_ms.map(until)) {
 				Some(sleeper) => Waiter::Asleep(sleeper),
 				None => {
 					scheduler.block_current_task(timeout_ms.map(until));

@@ -18,12 +18,11 @@ pub(crate) mod log;
 mod overlay;
 mod platform;
 mod program;
-#[cfg(target_arch = "x86_64")]
-pub(crate) use self::program::watch;
 pub(crate) mod quiet;
 mod signal;
 mod syscalls;
 pub(crate) mod tasks;
+pub(crate) mod timer;
 #[cfg(feature = "uio-virtio")]
 pub(crate) mod virtio;
 

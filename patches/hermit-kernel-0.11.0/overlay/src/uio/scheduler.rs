@@ -1,7 +1,7 @@
 //! What the overlay asks of a core's scheduler. A child module of `scheduler`, whose fields it
 //! reads.
 //!
-//! A task of the overlay that waits without a time limit is kept here and not in the queue of
+//! A task of the overlay that waits on core 0 is kept here and not in the queue of
 //! blocked tasks, and a task that an interrupt wakes is switched to at once: neither allocates, and
 //! neither looks through what the application has blocked.
 
@@ -20,27 +20,48 @@ use super::{PerCoreScheduler, WAITING_TASKS};
 use crate::arch::kernel::processor::{FPUState, supports_avx};
 use crate::arch::kernel::scheduler::TaskStacks;
 use crate::arch::switch::{switch_to_fpu_owner, switch_to_task};
+use crate::uio::timer::{NEVER, look_at};
 
 /// How many tasks can be asleep at once: the overlay task and its workers.
 const MAX_ASLEEP: usize = uio_core::platform::EVENTS + 1;
 
+/// Where a task can be asleep.
+struct Bed {
+	task: Option<Rc<RefCell<Task>>>,
+	/// When it is to be woken at the latest, in microseconds since boot.
+	until: u64,
+	/// How often somebody slept here.
+	turn: u8,
+}
+
 /// The tasks that are asleep.
-struct Asleep([Option<Rc<RefCell<Task>>>; MAX_ASLEEP]);
+struct Asleep([Bed; MAX_ASLEEP]);
 
 // SAFETY: only core 0 touches what is in here, with interrupts off.
 unsafe impl Send for Asleep {}
 
 static ASLEEP: InterruptTicketMutex<Asleep> =
-	InterruptTicketMutex::new(Asleep([const { None }; MAX_ASLEEP]));
+	InterruptTicketMutex::new(Asleep(
+		[const {
+			Bed {
+				task: None,
+				until: NEVER,
+				turn: 0,
+			}
+		}; MAX_ASLEEP],
+	));
 
 /// Whether a task with this identifier has not ended.
 pub(crate) fn uio_is_alive(id: i32) -> bool {
 	WAITING_TASKS.lock().contains_key(&TaskId::from(id))
 }
 
-/// A task that is asleep, by its place.
+/// A task that is or was asleep.
 #[derive(Clone, Copy)]
-pub(crate) struct Sleeper(u8);
+pub(crate) struct Sleeper {
+	place: u8,
+	turn: u8,
+}
 
 impl PerCoreScheduler {
 	/// Calls `each` with every task of this core. Interrupts stay off meanwhile.
@@ -50,7 +71,7 @@ impl PerCoreScheduler {
 			self.ready_queue.uio_each(each);
 			self.blocked_tasks.uio_each(each);
 			if self.core() == 0 {
-				for task in ASLEEP.lock().0.iter().flatten() {
+				for task in ASLEEP.lock().0.iter().flat_map(|bed| &bed.task) {
 					each(&task.borrow());
 				}
 			}
@@ -64,28 +85,68 @@ impl PerCoreScheduler {
 		self.idle_task.borrow().core_id
 	}
 
-	/// Puts the current task to sleep, on core 0; it goes on running until the next switch. `None`
-	/// when it has to be blocked in the usual way. To be called with interrupts off.
-	pub(crate) fn uio_sleep(&mut self) -> Option<Sleeper> {
+	/// Puts the current task to sleep, on core 0, until it is roused or that time has come; it goes on
+	/// running until the next switch. `None` when it has to be blocked in the usual way. To be called
+	/// with interrupts off.
+	pub(crate) fn uio_sleep(&mut self, until: Option<u64>) -> Option<Sleeper> {
 		if self.core() != 0 {
 			return None;
 		}
 		let mut asleep = ASLEEP.lock();
-		let place = asleep.0.iter().position(Option::is_none)?;
+		let place = asleep.0.iter().position(|bed| bed.task.is_none())?;
 		self.current_task.borrow_mut().status = TaskStatus::Blocked;
-		asleep.0[place] = Some(self.current_task.clone());
-		Some(Sleeper(place as u8))
+		let bed = &mut asleep.0[place];
+		bed.task = Some(self.current_task.clone());
+		bed.turn = bed.turn.wrapping_add(1);
+		bed.until = until.unwrap_or(NEVER);
+		let sleeper = Sleeper {
+			place: place as u8,
+			turn: bed.turn,
+		};
+		drop(asleep);
+		if let Some(until) = until {
+			look_at(until);
+		}
+		Some(sleeper)
 	}
 
-	/// Takes a task out of its sleep; `None` when it is the current one, which then just goes on.
+	/// Takes a task out of its sleep; `None` when it is the current one, which then just goes on, or
+	/// when it was woken already.
 	fn take(&mut self, sleeper: Sleeper) -> Option<Rc<RefCell<Task>>> {
-		let task = ASLEEP.lock().0[usize::from(sleeper.0)].take()?;
+		let mut asleep = ASLEEP.lock();
+		let bed = &mut asleep.0[usize::from(sleeper.place)];
+		if bed.turn != sleeper.turn {
+			return None;
+		}
+		let task = bed.task.take()?;
+		drop(asleep);
 		if Rc::ptr_eq(&task, &self.current_task) {
 			task.borrow_mut().status = TaskStatus::Running;
 			return None;
 		}
 		task.borrow_mut().status = TaskStatus::Ready;
 		Some(task)
+	}
+
+	/// Wakes the tasks whose time has come. Gives the next such time. To be called on core 0 with
+	/// interrupts off.
+	pub(crate) fn uio_rouse_due(&mut self, now: u64) -> u64 {
+		let mut next = NEVER;
+		for place in 0..MAX_ASLEEP {
+			let (is_there, until, turn) = {
+				let bed = &ASLEEP.lock().0[place];
+				(bed.task.is_some(), bed.until, bed.turn)
+			};
+			if is_there && until <= now {
+				self.uio_rouse(Sleeper {
+					place: place as u8,
+					turn,
+				});
+			} else if is_there {
+				next = next.min(until);
+			}
+		}
+		next
 	}
 
 	/// Wakes a task that is asleep. To be called on core 0 with interrupts off.

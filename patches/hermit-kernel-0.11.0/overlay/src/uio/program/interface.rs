@@ -6,7 +6,7 @@
 
 use alloc::boxed::Box;
 use core::ffi::c_char;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::{ptr, slice};
 
 use hermit_sync::InterruptTicketMutex;
@@ -40,6 +40,8 @@ pub(super) struct Held {
 	pub(super) memory: InterruptTicketMutex<Allocations>,
 	/// Calls since the program was interrupted.
 	late_calls: AtomicU32,
+	/// There may be something to give back.
+	used: AtomicBool,
 }
 
 /// An open file and the position of `uio_fd_read` and `uio_fd_write` in it.
@@ -54,18 +56,22 @@ impl Held {
 			files: InterruptTicketMutex::new([const { None }; MAX_FILES]),
 			memory: InterruptTicketMutex::new(Allocations::new()),
 			late_calls: AtomicU32::new(0),
+			used: AtomicBool::new(false),
 		}
 	}
 
 	/// Gives everything back.
 	pub(super) fn release(&self) {
+		self.late_calls.store(0, Ordering::Relaxed);
+		if !self.used.swap(false, Ordering::Relaxed) {
+			return;
+		}
 		for index in 0..MAX_FILES {
 			// Closing a file may block, so it happens after the lock is released.
 			let file = self.files.lock()[index].take();
 			drop(file);
 		}
 		self.memory.lock().release();
-		self.late_calls.store(0, Ordering::Relaxed);
 	}
 
 	/// Takes an open file out of the table.
@@ -99,6 +105,7 @@ impl Held {
 	}
 
 	fn insert(&self, file: Box<dyn File>) -> isize {
+		self.used.store(true, Ordering::Relaxed);
 		let mut files = self.files.lock();
 		match files.iter().position(Option::is_none) {
 			Some(index) => {
@@ -437,7 +444,10 @@ extern "C" fn uio_unlink(path: *const c_char) -> isize {
 
 extern "C" fn uio_alloc(size: usize) -> *mut u8 {
 	match Run::current() {
-		Some((_, run)) => run.held.memory.lock().allocate(size),
+		Some((_, run)) => {
+			run.held.used.store(true, Ordering::Relaxed);
+			run.held.memory.lock().allocate(size)
+		}
 		None => ptr::null_mut(),
 	}
 }

@@ -18,7 +18,7 @@ mod pages;
 mod region;
 mod run;
 mod trace;
-pub(crate) mod watch;
+pub(super) mod watch;
 
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +26,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use uio_core::isolation::{End, Entry, Forbidden, Isolation, Limits, Policy, Region};
 
 use self::config::Backend;
+use super::timer;
 use self::run::{Run, end_from_outside, runs};
 
 /// Exit status of a program that could not be started.
@@ -85,7 +86,7 @@ fn install() {
 	static INSTALLED: AtomicBool = AtomicBool::new(false);
 	if !INSTALLED.swap(true, Ordering::AcqRel) {
 		fault::install();
-		watch::install();
+		timer::install();
 	}
 }
 

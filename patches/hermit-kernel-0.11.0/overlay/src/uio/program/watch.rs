@@ -10,15 +10,12 @@ use core::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use hermit_sync::without_interrupts;
 
 use super::run::{Run, runs};
-use crate::arch::core_local::{core_id, core_scheduler, increment_irq_counter};
-use crate::arch::kernel::apic::{self, TIMER_INTERRUPT_NUMBER};
-use crate::arch::kernel::interrupts::{ExceptionStackFrame, IDT};
+use crate::arch::core_local::core_scheduler;
 use crate::arch::processor::get_timer_ticks;
-use crate::arch::set_oneshot_timer;
 use crate::scheduler::PerCoreSchedulerExt;
 use crate::scheduler::task::Priority;
-use crate::uio::quiet;
 use crate::uio::tasks::WORKER_PRIO;
+use crate::uio::timer::{NEVER, look_at};
 
 /// Priority of a program that must not keep the application waiting: below its default.
 const LOW_PRIO: Priority = Priority::from(1);
@@ -28,15 +25,6 @@ const SLICE: u64 = 1000;
 
 /// Microseconds between two looks at programs that wait.
 const REST: u64 = 20 * SLICE;
-
-/// No time at all.
-pub(super) const NEVER: u64 = u64::MAX;
-
-/// When the kernel wants the timer of core 0, in microseconds since boot.
-static KERNELS: AtomicU64 = AtomicU64::new(NEVER);
-
-/// When programs are to be looked at.
-static OURS: AtomicU64 = AtomicU64::new(NEVER);
 
 /// Microseconds that programs may still run above the application; less than 0 after they ran there
 /// for longer than they might.
@@ -48,71 +36,8 @@ static ABOVE: AtomicBool = AtomicBool::new(true);
 /// When programs were last looked at.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// Called by the kernel when it sets the timer: gives the time to set it to.
-pub(crate) fn earliest(wanted: Option<u64>) -> Option<u64> {
-	if core_id() != 0 {
-		return wanted;
-	}
-	let wanted = wanted.unwrap_or(NEVER);
-	KERNELS.store(wanted, Ordering::Relaxed);
-	match wanted.min(OURS.load(Ordering::Relaxed)) {
-		NEVER => None,
-		time => Some(time),
-	}
-}
-
-/// Has the timer look at programs at that time at the latest.
-fn look_at(time: u64) {
-	without_interrupts(|| {
-		if time < OURS.load(Ordering::Relaxed) {
-			OURS.store(time, Ordering::Relaxed);
-			let kernels = KERNELS.load(Ordering::Relaxed);
-			set_oneshot_timer((kernels != NEVER).then_some(kernels));
-		}
-	});
-}
-
-/// Puts this module in place of the kernel's timer handler, which it calls. Once, on core 0.
-pub(super) fn install() {
-	let mut idt = IDT.lock();
-	// SAFETY: as the kernel's own handler, on the stack that all interrupts have.
-	unsafe {
-		idt[TIMER_INTERRUPT_NUMBER]
-			.set_handler_fn(timer)
-			.set_stack_index(0);
-	}
-}
-
-/// As the kernel's handler, which does a lot of work even when none is due.
-extern "x86-interrupt" fn timer(_: ExceptionStackFrame) {
-	increment_irq_counter(TIMER_INTERRUPT_NUMBER);
-	if core_id() != 0 {
-		core_scheduler().handle_waiting_tasks();
-		apic::eoi();
-		core_scheduler().reschedule();
-		return;
-	}
-	let now = get_timer_ticks();
-	let due = now >= KERNELS.load(Ordering::Relaxed);
-	if now >= OURS.load(Ordering::Relaxed) {
-		tick(now);
-	}
-	if due {
-		core_scheduler().handle_waiting_tasks();
-	} else {
-		let kernels = KERNELS.load(Ordering::Relaxed);
-		set_oneshot_timer((kernels != NEVER).then_some(kernels));
-	}
-	apic::eoi();
-	if due {
-		core_scheduler().reschedule();
-	} else {
-		quiet::reschedule();
-	}
-}
-
-/// Looks at every program that runs.
-fn tick(now: u64) {
+/// Looks at every program that runs. Gives the time of the next look. Called by the timer.
+pub(in crate::uio) fn tick(now: u64) -> u64 {
 	let current: i32 = core_scheduler().get_current_task_id().into();
 	let mut share = 100;
 	let mut ran = false;
@@ -126,8 +51,7 @@ fn tick(now: u64) {
 		}
 	}
 	if !some {
-		OURS.store(NEVER, Ordering::Relaxed);
-		return;
+		return NEVER;
 	}
 	// A look may come late, by as much as the monitor had other things to do.
 	let passed = (now - LAST.swap(now, Ordering::Relaxed).min(now)).min(REST);
@@ -149,8 +73,7 @@ fn tick(now: u64) {
 		let prio = if above { WORKER_PRIO } else { LOW_PRIO };
 		computing |= core_scheduler().uio_set_priority(run.task(), &[LOW_PRIO, WORKER_PRIO], prio);
 	}
-	let next = now + if computing { SLICE } else { REST };
-	OURS.store(next, Ordering::Relaxed);
+	now + if computing { SLICE } else { REST }
 }
 
 /// The runs that are in progress.
