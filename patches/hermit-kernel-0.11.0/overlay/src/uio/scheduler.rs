@@ -132,21 +132,25 @@ impl PerCoreScheduler {
 	/// interrupts off.
 	pub(crate) fn uio_rouse_due(&mut self, now: u64) -> u64 {
 		let mut next = NEVER;
-		for place in 0..MAX_ASLEEP {
-			let (is_there, until, turn) = {
-				let bed = &ASLEEP.lock().0[place];
-				(bed.task.is_some(), bed.until, bed.turn)
-			};
-			if is_there && until <= now {
-				self.uio_rouse(Sleeper {
+		let mut due = None;
+		for (place, bed) in ASLEEP.lock().0.iter().enumerate() {
+			if bed.task.is_some() && bed.until <= now {
+				due = Some(Sleeper {
 					place: place as u8,
-					turn,
+					turn: bed.turn,
 				});
-			} else if is_there {
-				next = next.min(until);
+			} else if bed.task.is_some() {
+				next = next.min(bed.until);
 			}
 		}
-		next
+		match due {
+			None => next,
+			Some(sleeper) => {
+				self.uio_rouse(sleeper);
+				// There may be another one: look again at once.
+				next.min(now)
+			}
+		}
 	}
 
 	/// Wakes a task that is asleep. To be called on core 0 with interrupts off.

@@ -7,7 +7,7 @@ mod traps;
 
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use hermit_sync::{InterruptTicketMutex, OnceCell, without_interrupts};
 use uio_core::isolation::{Entry, Forbidden, Policy, Region};
@@ -93,14 +93,14 @@ pub(super) fn forbidden(code: &[u8]) -> Option<Forbidden> {
 /// A worker's side of domains.
 pub(super) struct Keyed {
 	pub(super) domain: Domain,
+	/// Stack pointer with which the program's functions are called.
+	top: AtomicUsize,
 	state: InterruptTicketMutex<State>,
 }
 
 struct State {
 	/// The stack that programs run on, from the first run on.
 	stack: Option<Frames>,
-	/// Offset in the stack at which programs start.
-	top: usize,
 	key: Key,
 	/// More memory of the program that runs.
 	chunks: Vec<Frames>,
@@ -114,9 +114,9 @@ impl Keyed {
 	pub(super) const fn new() -> Self {
 		Self {
 			domain: Domain::new(),
+			top: AtomicUsize::new(0),
 			state: InterruptTicketMutex::new(State {
 				stack: None,
-				top: 0,
 				key: Key::KERNEL,
 				chunks: Vec::new(),
 				own_stacks: 0..0,
@@ -152,27 +152,25 @@ impl Keyed {
 	) -> Option<(usize, usize)> {
 		traps::install();
 		let exit = stubs::address(RETURN)?;
-		let stack = self.state.lock().stack.take();
-		let mut stack = match stack {
-			Some(stack) => stack,
-			None => Frames::new(STACK)?,
-		};
+		let mut state = self.state.lock();
+		if state.stack.is_none() {
+			drop(state);
+			let stack = Frames::new(STACK)?;
+			state = self.state.lock();
+			state.stack = Some(stack);
+		}
+		let stack = state.stack.as_mut()?;
 		let base = stack.start();
 		let bytes = stack.bytes_mut();
-		let arguments = arguments::put(bytes, base, argv).and_then(|(count, vector)| {
-			// Where a function finds what it returns to (System V psABI x86-64, 3.4.1).
-			let top = vector - 8;
-			bytes.get_mut(top..vector)?.copy_from_slice(&exit.to_ne_bytes());
-			Some((count, vector, top))
-		});
-		let mut state = self.state.lock();
-		state.stack = Some(stack);
-		let (count, vector, top) = arguments?;
-		state.top = top;
+		let (count, vector) = arguments::put(bytes, base, argv)?;
+		// Where a function finds what it returns to (System V psABI x86-64, 3.4.1).
+		let top = vector - 8;
+		bytes.get_mut(top..vector)?.copy_from_slice(&exit.to_ne_bytes());
 		drop(state);
-		self.take_key(worker, program)?;
+		self.top.store(base + top, Ordering::Relaxed);
+		let key = self.take_key(worker, program)?;
 		self.domain.prepare(
-			Rights::of_program(self.state.lock().key),
+			Rights::of_program(key),
 			processor::readfs() as u64,
 			processor::readgs() as u64,
 		);
@@ -181,12 +179,12 @@ impl Keyed {
 	}
 
 	/// Takes a key and gives it to the pages that the program may write.
-	fn take_key(&self, worker: usize, program: &Entry<'_>) -> Option<()> {
+	fn take_key(&self, worker: usize, program: &Entry<'_>) -> Option<Key> {
 		let data = program.data.start as usize..program.data.end as usize;
 		let mut owners = OWNERS.lock();
 		let grant = owners.keys.take(worker)?;
-		let number = usize::from(grant.key.number());
-		let before = core::mem::replace(&mut owners.data[number], data.clone());
+		let before = &mut owners.data[usize::from(grant.key.number())];
+		let before = core::mem::replace(before, data.clone());
 		drop(owners);
 		if let Some(loser) = grant.from.and_then(|loser| runs().get(loser)) {
 			loser.keyed.tag_stacks(Key::KERNEL);
@@ -199,7 +197,7 @@ impl Keyed {
 			set_key(before, Key::KERNEL);
 			set_key(data, grant.key);
 		}
-		Some(())
+		Some(grant.key)
 	}
 
 	/// Gives the stacks that are written with the rights of the program a key.
@@ -216,9 +214,7 @@ impl Keyed {
 
 	/// Calls a function of the program; `None` when it did not return.
 	pub(super) fn enter(&self, function: u64, a: usize, b: usize) -> Option<u64> {
-		let state = self.state.lock();
-		let stack = state.stack.as_ref().map_or(0, Frames::start) + state.top;
-		drop(state);
+		let stack = self.top.load(Ordering::Relaxed);
 		// SAFETY: `prepare` has set up the gate, the domain and the stack.
 		let ended = unsafe { gate::enter(&self.domain, function, a, b, stack) };
 		(ended.left == 0).then_some(ended.value)

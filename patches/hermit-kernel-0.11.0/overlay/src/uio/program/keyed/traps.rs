@@ -114,9 +114,9 @@ fn open_exception_stacks() {
 	}
 }
 
-/// Puts the gate in front of every handler.
+/// Puts the gate in front of every handler, on this core: the others go on with the kernel's table.
 fn stand_before_handlers() {
-	let mut idt = IDT.lock();
+	let mut idt = Box::new(IDT.lock().clone());
 	macro_rules! put {
 		($($vector:literal $field:ident),* $(,)?) => { $({
 			let entry = &mut idt.$field;
@@ -155,6 +155,8 @@ fn stand_before_handlers() {
 				.set_stack_index(0);
 		}
 	}
+	// SAFETY: the table lives for ever, and has an entry for whatever the kernel's has one for.
+	unsafe { Box::leak(idt).load_unsafe() };
 }
 
 /// An exception of a program in its own code.
