@@ -492,6 +492,37 @@ fn a_program_with_forbidden_code_is_refused_and_not_kept() {
 }
 
 #[test]
+fn a_program_with_an_unlucky_address_is_placed_elsewhere() {
+    const R_X86_64_64: u32 = 1;
+    let mut host = host();
+    // `helper` is at 0x30 of the first memory that there is, which is at 0x30_0000.
+    let mut code = vec![0x90; 0x40];
+    code[0x20..0x22].copy_from_slice(&[0x48, 0xb8]);
+    let object = Object::new()
+        .section(Section {
+            name: ".text.helper",
+            kind: PROGBITS,
+            flags: ALLOC | EXECUTE,
+            align: 16,
+            contents: code,
+            ..Section::default()
+        })
+        .symbol("helper", GLOBAL_FUNCTION, 2, 0x20)
+        .relocations(2, &[(0x22, R_X86_64_64, 2, 0)]);
+    host.files.add(PATH, &object.build());
+    *host.isolation.forbidden.lock().unwrap() = vec![0x30, 0x00, 0x30];
+    host.isolation.within.store(2, SeqCst);
+    let answer = host.run(&["run", PATH]);
+    assert_eq!((answer.status, answer.failures.len()), (Some(0), 0));
+    // Bytes that are the same wherever it is are refused, and told of once.
+    *host.isolation.forbidden.lock().unwrap() = vec![0x48, 0xb8];
+    host.run(&["unload", PATH]);
+    let answer = host.run(&["run", PATH]);
+    assert_eq!((answer.status, answer.failures.len()), (Some(126), 1));
+    assert!(host.run(&["programs"]).records().next().is_none());
+}
+
+#[test]
 fn without_isolation_no_program_is_loaded() {
     let mut host = host();
     host.isolation.unavailable.store(true, SeqCst);

@@ -1,7 +1,7 @@
 //! A place to run programs that runs a closure of the test instead.
 
 use std::boxed::Box;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, OnceLock};
 use std::vec::Vec;
 
@@ -28,6 +28,8 @@ pub struct FakeIsolation {
     pub policy: Mutex<Policy>,
     /// Code that has these bytes is refused.
     pub forbidden: Mutex<Vec<u8>>,
+    /// How many bytes before them the instruction begins that has them inside.
+    pub within: AtomicU8,
     next: AtomicU64,
     real: OnceLock<&'static dyn Isolation>,
     program: Mutex<Option<std::sync::Arc<Program>>>,
@@ -46,6 +48,7 @@ impl FakeIsolation {
             unavailable: AtomicBool::new(false),
             policy: Mutex::new(Policy::Full),
             forbidden: Mutex::default(),
+            within: AtomicU8::new(0),
             next: AtomicU64::new(0x30_0000),
             real: OnceLock::new(),
             program: Mutex::new(None),
@@ -114,7 +117,7 @@ impl Isolation for FakeIsolation {
             offset,
             len: bytes.len() as u8,
             class: "wrpkru",
-            within: 0,
+            within: self.within.load(SeqCst),
         })
     }
 

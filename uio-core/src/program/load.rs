@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use uio_console::record::{Failure, Kind, ObjectError};
 
-use super::link::{self, Code, Refusal, Surroundings};
+use super::link::{self, Code, Linked, Refusal, Surroundings};
 use super::lookup::Lookup;
 use super::registry::{Program, Version};
 use super::symbols::Error;
@@ -19,6 +19,10 @@ use crate::isolation::{Forbidden, Region};
 pub const MAX_PROGRAM: usize = 16 << 20;
 /// The most bytes that programs may hold in all; those that are idle give way.
 pub const MAX_PROGRAMS: usize = 64 << 20;
+
+/// How many places are tried for a program whose code looks by accident like an instruction that is
+/// refused.
+const PLACES: usize = 8;
 
 /// `EISDIR` of Linux.
 const EISDIR: i32 = 21;
@@ -104,9 +108,11 @@ pub fn load(
         lookup: Lookup::new(),
         no_index: false,
         stop: None,
+        size: 0,
+        move_on: Move::Possible,
     };
     let result = match &bytes {
-        Ok(bytes) => link::link(bytes, MAX_PROGRAM, &mut around),
+        Ok(bytes) => link_somewhere(bytes, &mut around),
         Err(error) => Err(Refusal::Object(*error)),
     };
     let (lookup, no_index, stop) = (around.lookup, around.no_index, around.stop);
@@ -129,6 +135,27 @@ pub fn load(
     };
     cx.failure(&failure)?;
     Err(SAID)
+}
+
+/// Links a program. Code holds addresses, and the bytes of one can look like an instruction that is
+/// refused: then the program is placed elsewhere.
+fn link_somewhere<'a>(
+    bytes: &'a [u8],
+    around: &mut Around<'_, '_>,
+) -> Result<Linked, Refusal<'a>> {
+    // What lies where the program was keeps it from there.
+    let mut avoided = Vec::new();
+    loop {
+        let result = link::link(bytes, MAX_PROGRAM, around);
+        if around.move_on != Move::Wanted {
+            return result;
+        }
+        avoided.push(around.cx.isolation().allocate(around.size));
+        around.move_on = match avoided.len() < PLACES {
+            true => Move::Possible,
+            false => Move::Impossible,
+        };
+    }
 }
 
 /// Reads a file, which may have become shorter meanwhile.
@@ -167,6 +194,20 @@ struct Around<'c, 'a> {
     no_index: bool,
     /// The request ends.
     stop: Option<Stop>,
+    /// Bytes of the memory that was asked for last.
+    size: usize,
+    move_on: Move,
+}
+
+/// Whether a program can be placed elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Move {
+    /// It can.
+    Possible,
+    /// It has to.
+    Wanted,
+    /// It was tried often enough.
+    Impossible,
 }
 
 impl Around<'_, '_> {
@@ -225,6 +266,10 @@ impl Surroundings for Around<'_, '_> {
     }
 
     fn refused(&mut self, code: &Code<'_>) {
+        if code.found.within != 0 && self.move_on == Move::Possible {
+            self.move_on = Move::Wanted;
+            return;
+        }
         let result = self.cx.failure(&Failure::Forbidden {
             arg: self.arg,
             class: code.found.class,
@@ -241,6 +286,7 @@ impl Surroundings for Around<'_, '_> {
     }
 
     fn allocate(&mut self, bytes: usize) -> Option<Box<dyn Region>> {
+        self.size = bytes;
         let core = self.cx.core();
         while locked(core, |state| state.programs.bytes()).saturating_add(bytes) > MAX_PROGRAMS {
             if !evict(core) {
