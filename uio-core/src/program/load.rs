@@ -139,10 +139,7 @@ pub fn load(
 
 /// Links a program. Code holds addresses, and the bytes of one can look like an instruction that is
 /// refused: then the program is placed elsewhere.
-fn link_somewhere<'a>(
-    bytes: &'a [u8],
-    around: &mut Around<'_, '_>,
-) -> Result<Linked, Refusal<'a>> {
+fn link_somewhere<'a>(bytes: &'a [u8], around: &mut Around<'_, '_>) -> Result<Linked, Refusal<'a>> {
     // What lies where the program was keeps it from there.
     let mut avoided = Vec::new();
     loop {
