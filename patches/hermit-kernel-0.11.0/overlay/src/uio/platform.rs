@@ -107,6 +107,7 @@ pub(super) fn writable(start: u64, len: u64) -> Result<(), u64> {
 	check(start, len, PageTableEntryFlags::WRITABLE)
 }
 
+#[inline(never)]
 fn check(start: u64, len: u64, wanted: PageTableEntryFlags) -> Result<(), u64> {
 	use x86_64::structures::paging::Translate;
 	use x86_64::structures::paging::mapper::TranslateResult;

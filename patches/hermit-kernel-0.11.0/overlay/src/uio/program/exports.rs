@@ -70,6 +70,7 @@ impl Record {
 }
 
 /// Whether a policy allows to call a function of the image; the error is an error number.
+#[inline(never)]
 pub(super) fn may_call(policy: Policy, function: u64) -> Result<(), i32> {
 	let exported = |record: &Record| record.kind == FUNCTION && record.address() == function;
 	match policy {
@@ -82,6 +83,7 @@ pub(super) fn may_call(policy: Policy, function: u64) -> Result<(), i32> {
 }
 
 /// Whether a policy allows to write so many bytes there; the error is an error number.
+#[inline(never)]
 pub(super) fn may_write(policy: Policy, to: u64, len: u64) -> Result<(), i32> {
 	let exported = |record: &Record| record.kind == VARIABLE && record.holds(to, len);
 	match policy {

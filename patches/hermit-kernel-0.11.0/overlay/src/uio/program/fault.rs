@@ -7,10 +7,9 @@
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use x86_64::VirtAddr;
 use x86_64::registers::control::Cr2;
 
-use super::Run;
+use super::{Run, idt};
 use crate::arch::kernel::interrupts::IDT;
 
 /// The kernel's handlers, by vector.
@@ -146,34 +145,28 @@ unsafe extern "C" fn any() {
 
 /// Puts the stubs in front of the kernel's handlers.
 pub(super) fn install() {
-	let mut idt = IDT.lock();
-	macro_rules! put {
-		($($vector:literal $field:ident $stub:ident),* $(,)?) => { $({
-			let entry = &mut idt.$field;
-			KERNEL_HANDLERS[$vector].store(entry.handler_addr().as_u64(), Ordering::Relaxed);
-			// SAFETY: the stub ends in the handler that was there, with its stack as it was, and
-			// keeps that handler's entry in the interrupt stack table.
-			unsafe {
-				entry
-					.set_handler_addr(VirtAddr::from_ptr($stub as *const ()))
-					.set_stack_index(0);
-			}
-		})* };
-	}
-	put! {
-		0 divide_error divide_error,
-		1 debug debug,
-		3 breakpoint breakpoint,
-		4 overflow overflow,
-		5 bound_range_exceeded bound_range,
-		6 invalid_opcode invalid_opcode,
-		11 segment_not_present segment_not_present,
-		12 stack_segment_fault stack_segment,
-		13 general_protection_fault general_protection,
-		14 page_fault page_fault,
-		16 x87_floating_point x87_floating_point,
-		17 alignment_check alignment_check,
-		19 simd_floating_point simd_floating_point,
+	let stubs: [(usize, unsafe extern "C" fn()); 13] = [
+		(0, divide_error),
+		(1, debug),
+		(3, breakpoint),
+		(4, overflow),
+		(5, bound_range),
+		(6, invalid_opcode),
+		(11, segment_not_present),
+		(12, stack_segment),
+		(13, general_protection),
+		(14, page_fault),
+		(16, x87_floating_point),
+		(17, alignment_check),
+		(19, simd_floating_point),
+	];
+	let mut table = IDT.lock();
+	let gates = idt::gates(&mut table);
+	for (vector, stub) in stubs {
+		// The stub ends in the handler that was there, with its stack as it was.
+		let gate = &mut gates[vector];
+		KERNEL_HANDLERS[vector].store(gate.handler(), Ordering::Relaxed);
+		gate.set_handler(stub as *const () as u64);
 	}
 }
 

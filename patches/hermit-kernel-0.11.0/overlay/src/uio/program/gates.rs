@@ -48,7 +48,7 @@ pub(super) extern "C" fn uio_gate_call(a: u64, b: u64, c: u64, d: u64, e: u64, f
 
 /// `uio_gate_write`
 pub(super) extern "C" fn uio_gate_write(to: *mut u8, from: *const u8, len: usize) -> isize {
-	call(|run, _| {
+	call(&mut |run, _| {
 		if let Err(error) = exports::may_write(run.policy(), to.addr() as u64, len as u64) {
 			return errno(error);
 		}
@@ -84,7 +84,7 @@ unsafe fn write(to: *mut u8, from: *const u8, len: usize) {
 
 /// `uio_gate_read`: reads whatever is mapped, as far as it is.
 pub(super) extern "C" fn uio_gate_read(to: *mut u8, from: *const u8, len: usize) -> isize {
-	call(|run, _| {
+	call(&mut |run, _| {
 		if !run.may_write(to.addr(), len) {
 			return errno(EFAULT);
 		}
@@ -108,7 +108,7 @@ pub(super) extern "C" fn uio_gate_read(to: *mut u8, from: *const u8, len: usize)
 
 /// `uio_signal`: runs the application's handler for a signal.
 pub(super) extern "C" fn uio_signal(number: i32) -> isize {
-	call(|run, _| {
+	call(&mut |run, _| {
 		if run.policy() < Policy::Control {
 			return errno(EPERM);
 		}

@@ -87,10 +87,11 @@ impl Held {
 	}
 
 	/// Calls `f` with an open file, which nobody else can use meanwhile.
+	#[inline(never)]
 	fn with_file(
 		&self,
 		fd: i32,
-		f: impl FnOnce(&mut Opened) -> Result<usize, files::Error>,
+		f: &mut dyn FnMut(&mut Opened) -> Result<usize, files::Error>,
 	) -> isize {
 		let (index, mut opened) = match self.take(fd) {
 			Ok(taken) => taken,
@@ -133,6 +134,7 @@ pub(super) const MAX_MEMORY: usize = 16 * 1024 * 1024;
 
 /// Functions that need the kernel's rights, with their numbers at the gate.
 #[rustfmt::skip]
+#[inline(never)]
 fn calls() -> [(&'static [u8], u32, *const ()); 21] {
 	[
 		(b"uio_gate_call", 1, uio_gate_call as *const ()),
@@ -216,7 +218,8 @@ const MAX_LATE_CALLS: u32 = 32;
 
 /// Calls `f` with the run of the calling program and its request. A program that was interrupted
 /// and goes on all the same is ended.
-pub(super) fn call(f: impl FnOnce(&'static Run, &Job<'_>) -> isize) -> isize {
+#[inline(never)]
+pub(super) fn call(f: &mut dyn FnMut(&'static Run, &Job<'_>) -> isize) -> isize {
 	let Some((worker, run)) = Run::current() else {
 		return errno(EPERM);
 	};
@@ -306,9 +309,9 @@ fn string<'a>(text: *const c_char) -> Result<&'a [u8], isize> {
 }
 
 extern "C" fn uio_fd_write(fd: i32, buf: *const u8, len: usize) -> isize {
-	call(|run, job| match bytes(buf, len) {
+	call(&mut |run, job| match bytes(buf, len) {
 		Ok(data) if fd < 3 => run.watched.paused(|| job.write(fd, data)),
-		Ok(data) => run.held.with_file(fd, |opened| {
+		Ok(data) => run.held.with_file(fd, &mut |opened| {
 			let written = opened.file.write_at(opened.position, data)?;
 			opened.position += written as u64;
 			Ok(written)
@@ -318,9 +321,9 @@ extern "C" fn uio_fd_write(fd: i32, buf: *const u8, len: usize) -> isize {
 }
 
 extern "C" fn uio_fd_read(fd: i32, buf: *mut u8, len: usize) -> isize {
-	call(|run, job| match bytes_mut(run, buf, len) {
+	call(&mut |run, job| match bytes_mut(run, buf, len) {
 		Ok(out) if fd == 0 => waiting(|| run.watched.paused(|| job.read(out))),
-		Ok(out) => run.held.with_file(fd, |opened| {
+		Ok(out) => run.held.with_file(fd, &mut |opened| {
 			let read = opened.file.read_at(opened.position, out)?;
 			opened.position += read as u64;
 			Ok(read)
@@ -345,12 +348,12 @@ extern "C" fn uio_interrupted() -> i32 {
 }
 
 extern "C" fn uio_sleep_ms(ms: u64) -> isize {
-	call(|run, job| sleep(run, job, ms))
+	call(&mut |run, job| sleep(run, job, ms))
 }
 
 extern "C" fn uio_yield() {
 	// Tasks of lower priority run only while this one sleeps.
-	call(|run, job| sleep(run, job, 1));
+	call(&mut |run, job| sleep(run, job, 1));
 }
 
 extern "C" fn uio_clock_us() -> u64 {
@@ -372,7 +375,7 @@ mod flags {
 }
 
 extern "C" fn uio_open(path: *const c_char, how: i32, mode: i32) -> isize {
-	call(|run, _| {
+	call(&mut |run, _| {
 		let has = |flag| how & flag != 0;
 		if how & !flags::ALL != 0 || !has(flags::READ | flags::WRITE) {
 			return errno(EINVAL);
@@ -396,47 +399,47 @@ extern "C" fn uio_open(path: *const c_char, how: i32, mode: i32) -> isize {
 }
 
 extern "C" fn uio_close(fd: i32) -> isize {
-	call(|run, _| match run.held.take(fd) {
+	call(&mut |run, _| match run.held.take(fd) {
 		Ok(_) => 0,
 		Err(errno) => errno,
 	})
 }
 
 extern "C" fn uio_pread(fd: i32, buf: *mut u8, len: usize, offset: u64) -> isize {
-	call(|run, _| match bytes_mut(run, buf, len) {
+	call(&mut |run, _| match bytes_mut(run, buf, len) {
 		Ok(out) => run
 			.held
-			.with_file(fd, |opened| opened.file.read_at(offset, out)),
+			.with_file(fd, &mut |opened| opened.file.read_at(offset, out)),
 		Err(errno) => errno,
 	})
 }
 
 extern "C" fn uio_pwrite(fd: i32, buf: *const u8, len: usize, offset: u64) -> isize {
-	call(|run, _| match bytes(buf, len) {
+	call(&mut |run, _| match bytes(buf, len) {
 		Ok(data) => run
 			.held
-			.with_file(fd, |opened| opened.file.write_at(offset, data)),
+			.with_file(fd, &mut |opened| opened.file.write_at(offset, data)),
 		Err(errno) => errno,
 	})
 }
 
 extern "C" fn uio_size(fd: i32) -> isize {
-	call(|run, _| {
-		run.held.with_file(fd, |opened| {
+	call(&mut |run, _| {
+		run.held.with_file(fd, &mut |opened| {
 			opened.file.stat().map(|stat| stat.size as usize)
 		})
 	})
 }
 
 extern "C" fn uio_sync(fd: i32) -> isize {
-	call(|run, _| {
+	call(&mut |run, _| {
 		run.held
-			.with_file(fd, |opened| opened.file.sync().map(|()| 0))
+			.with_file(fd, &mut |opened| opened.file.sync().map(|()| 0))
 	})
 }
 
 extern "C" fn uio_unlink(path: *const c_char) -> isize {
-	call(|_, _| match string(path) {
+	call(&mut |_, _| match string(path) {
 		Ok(path) => AllFiles.unlink(path).map_or_else(number, |()| 0),
 		Err(errno) => errno,
 	})

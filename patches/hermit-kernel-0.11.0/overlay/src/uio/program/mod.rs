@@ -4,12 +4,16 @@
 //! faults, interrupts and time limits end its run and nothing else. With protection keys (`keyed`) it
 //! also cannot write what is not its own, and crosses into the kernel through gates.
 
+// Without keys there is less to tell apart.
+#![cfg_attr(not(feature = "uio-mpk"), allow(dead_code, unused_imports))]
+
 mod arguments;
 mod config;
 mod enter;
 mod exports;
 mod fault;
 mod gates;
+mod idt;
 mod interface;
 #[cfg(feature = "uio-mpk")]
 mod keyed;

@@ -64,6 +64,7 @@ pub(super) fn runs() -> &'static [Run] {
 }
 
 impl Run {
+	#[inline(never)]
 	const fn new() -> Self {
 		Self {
 			task: AtomicI32::new(0),
@@ -85,6 +86,7 @@ impl Run {
 	}
 
 	/// The run of the current task, if it is inside a program.
+	#[inline(never)]
 	pub(super) fn current() -> Option<(usize, &'static Self)> {
 		let task: i32 = core_scheduler().get_current_task_id().into();
 		let inside = |run: &Self| {
@@ -261,6 +263,8 @@ impl Run {
 	}
 
 	/// Ends the run of the current task, which is this one.
+	#[cold]
+	#[inline(never)]
 	pub(super) fn leave(&self, end: End) -> ! {
 		*self.end.lock() = Some(end);
 		self.unwind()
@@ -281,6 +285,8 @@ impl Run {
 	}
 
 	/// Ends the run with a report of an exception.
+	#[cold]
+	#[inline(never)]
 	pub(super) fn fault(&self, exception: &Exception) {
 		let called = self.called();
 		let in_own_code = called == 0;

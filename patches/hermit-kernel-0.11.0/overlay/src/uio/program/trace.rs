@@ -25,6 +25,7 @@ fn word(at: u64) -> Option<u64> {
 
 /// Return addresses from frame pointer `frame` on, as code has them that was compiled with
 /// `-fno-omit-frame-pointer`. `stack` bounds what is looked at.
+#[inline(never)]
 pub(super) fn frames(mut frame: u64, stack: &Range<u64>) -> Vec<u64> {
 	let mut found = Vec::new();
 	while found.len() < MAX && stack.contains(&frame) {
@@ -45,6 +46,7 @@ pub(super) fn frames(mut frame: u64, stack: &Range<u64>) -> Vec<u64> {
 
 /// Words of a stack from `from` on that are return addresses by what they look like: code for which
 /// `is_code` holds, behind a call instruction.
+#[inline(never)]
 pub(super) fn scan(from: u64, end: u64, is_code: &dyn Fn(u64) -> bool) -> Vec<u64> {
 	let mut found = Vec::new();
 	let words = (from.next_multiple_of(8)..end.saturating_sub(7)).step_by(8);

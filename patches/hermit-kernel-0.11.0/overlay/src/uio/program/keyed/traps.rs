@@ -10,7 +10,7 @@ use uio_mpk::gate::{self, HANDLERS, Kernel};
 use uio_mpk::rights::Key;
 use x86_64::PrivilegeLevel::Ring3;
 use x86_64::VirtAddr;
-use x86_64::instructions::tables::{lgdt, sgdt};
+use x86_64::instructions::tables::{lgdt, lidt, sgdt};
 use x86_64::registers::control::{Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{LStar, Msr, SFMask, Star};
 use x86_64::registers::rflags::RFlags;
@@ -18,6 +18,7 @@ use x86_64::structures::DescriptorTablePointer;
 use x86_64::structures::gdt::{Descriptor, DescriptorFlags, SegmentSelector};
 
 use super::super::config::{Backend, backend};
+use super::super::idt::{self, Gate};
 use super::super::{Run, exports, pages};
 use super::reveal;
 use crate::arch::core_local::CoreLocal;
@@ -116,47 +117,22 @@ fn open_exception_stacks() {
 
 /// Puts the gate in front of every handler, on this core: the others go on with the kernel's table.
 fn stand_before_handlers() {
-	let mut idt = Box::new(IDT.lock().clone());
-	macro_rules! put {
-		($($vector:literal $field:ident),* $(,)?) => { $({
-			let entry = &mut idt.$field;
-			HANDLERS[$vector].store(entry.handler_addr().as_u64(), Ordering::Relaxed);
-			let address = VirtAddr::new(gate::vector($vector));
-			// SAFETY: the gate goes on to the handler that was there, with its stack as it was.
-			let options = unsafe { entry.set_handler_addr(address) };
-			// As before; setting an address resets the options.
-			let stack = match $vector {
-				8 => 1,
-				2 => 2,
-				18 => 3,
-				_ => 0,
-			};
-			// SAFETY: these stacks are there.
-			unsafe { options.set_stack_index(stack) };
-			if matches!($vector, 3 | 4) {
-				options.set_privilege_level(Ring3);
-			}
-		})* };
-	}
-	put! {
-		0 divide_error, 1 debug, 2 non_maskable_interrupt, 3 breakpoint, 4 overflow,
-		5 bound_range_exceeded, 6 invalid_opcode, 7 device_not_available, 8 double_fault,
-		10 invalid_tss, 11 segment_not_present, 12 stack_segment_fault,
-		13 general_protection_fault, 14 page_fault, 16 x87_floating_point, 17 alignment_check,
-		18 machine_check, 19 simd_floating_point, 20 virtualization,
-	}
-	for vector in 32..=255 {
-		let entry = &mut idt[vector];
-		HANDLERS[usize::from(vector)].store(entry.handler_addr().as_u64(), Ordering::Relaxed);
-		// SAFETY: as above.
-		unsafe {
-			entry
-				.set_handler_addr(VirtAddr::new(gate::vector(vector)))
-				.set_stack_index(0);
+	let table = Box::leak(Box::new([const { Gate::EMPTY }; 256]));
+	table.copy_from_slice(idt::gates(&mut IDT.lock()));
+	for (vector, gate) in (0..=255).zip(table.iter_mut()) {
+		HANDLERS[usize::from(vector)].store(gate.handler(), Ordering::Relaxed);
+		gate.set_handler(gate::vector(vector));
+		// Breakpoint and overflow are raised by instructions that ring 3 may use.
+		if matches!(vector, 3 | 4) {
+			gate.open_to_ring_3();
 		}
 	}
+	let pointer = DescriptorTablePointer {
+		limit: (size_of_val(table) - 1) as u16,
+		base: VirtAddr::from_ptr(table),
+	};
 	// SAFETY: the table lives for ever, and has an entry for whatever the kernel's has one for.
-	unsafe { Box::leak(idt).load_unsafe() };
+	unsafe { lidt(&pointer) };
 }
 
 /// An exception of a program in its own code.
