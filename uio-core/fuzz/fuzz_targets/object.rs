@@ -9,8 +9,8 @@ use uio_core_fuzz::{mutate, properties};
 static MEMORY: Counted = Counted;
 
 fuzz_target!(|object: &[u8]| {
-    // Symbols need two thirds of what they take in the file; the image and what the check makes of
-    // it ten times its size at most.
+    // Symbols need three times what they take in the file at most; the image and what the check makes
+    // of it ten times its size at most.
     let bytes = most(|| {
         properties::check(object);
     });

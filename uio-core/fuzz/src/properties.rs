@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use uio_console::record::ObjectError;
 use uio_core::isolation::{Forbidden, Region};
+use uio_core::program::Wanted;
 use uio_core::program::link::{Code, Linked, Refusal, Stop, Surroundings, link};
 
 use super::mirror::Mirror;
@@ -55,16 +56,19 @@ struct World {
 }
 
 impl Surroundings for World {
-    fn resolve(&mut self, name: &[u8]) -> Result<Option<u64>, Stop> {
-        assert!(name.len() < MAX_NAME);
-        self.asked += 1;
-        match name.first() {
-            Some(b'!') => Err(Stop),
-            Some(b'f' | b'o') => Ok(Some(0x7fff_1234_5678)),
-            Some(b'z') => Ok(Some(0)),
-            Some(b'm' | b'n' | b'u' | b'_') => Ok(Some(self.base ^ 0x10_0000)),
-            _ => Ok(None),
+    fn resolve(&mut self, wanted: &mut [Wanted<'_>]) -> Result<(), Stop> {
+        for Wanted { name, address, .. } in wanted {
+            assert!(name.len() < MAX_NAME && address.is_none());
+            self.asked += 1;
+            *address = match name.first() {
+                Some(b'!') => return Err(Stop),
+                Some(b'f' | b'o') => Some(0x7fff_1234_5678),
+                Some(b'z') => Some(0),
+                Some(b'm' | b'n' | b'u' | b'_') => Some(self.base ^ 0x10_0000),
+                _ => None,
+            };
         }
+        Ok(())
     }
 
     fn undefined(&mut self, name: &[u8]) {

@@ -10,6 +10,7 @@ use super::link::{self, Code, Linked, Refusal, Surroundings};
 use super::lookup::Lookup;
 use super::registry::{Program, Version};
 use super::symbols::Error;
+use super::wanted::Wanted;
 use crate::command::{Context, Stop, Trouble};
 use crate::engine::{Core, locked};
 use crate::files::{File, Open};
@@ -218,33 +219,34 @@ impl Around<'_, '_> {
 }
 
 impl Surroundings for Around<'_, '_> {
-    fn resolve(&mut self, name: &[u8]) -> Result<Option<u64>, link::Stop> {
-        let address = self.cx.isolation().interface(name);
-        if address.is_some() || self.no_index {
-            return Ok(address);
+    fn resolve(&mut self, wanted: &mut [Wanted<'_>]) -> Result<(), link::Stop> {
+        let isolation = self.cx.isolation();
+        let mut all = true;
+        for name in wanted.iter_mut() {
+            name.address = isolation.interface(name.name);
+            all &= name.address.is_some();
         }
-        let result = self.cx.check();
-        self.note(result)?;
-        let mut found = None;
-        let result = self.lookup.with(self.cx, &mut |_, index| {
-            found = index.lookup(name)?;
-            Ok(())
+        if all {
+            return Ok(());
+        }
+        let base = self.cx.system().image().base;
+        let mut stopped = Ok(());
+        let result = self.lookup.with(self.cx, &mut |cx, index| {
+            index.look_up(wanted, base, &mut || {
+                stopped = cx.check();
+                stopped.is_ok()
+            })
         });
-        match result {
-            Ok(()) => {
-                let base = self.cx.system().image().base;
-                Ok(found.map(|address| base + u64::from(address)))
-            }
+        let result = match result {
+            Ok(()) => return self.note(stopped),
             Err(Error::Missing) => {
                 self.no_index = true;
-                Ok(None)
+                return Ok(());
             }
-            Err(error) => {
-                let result = self.lookup.fail(self.cx, error);
-                self.note(result)?;
-                Err(link::Stop)
-            }
-        }
+            Err(error) => self.lookup.fail(self.cx, error),
+        };
+        self.note(result)?;
+        Err(link::Stop)
     }
 
     fn undefined(&mut self, name: &[u8]) {

@@ -9,8 +9,10 @@ pub(crate) mod registry;
 pub(crate) mod run;
 pub mod symbols;
 mod trace;
+mod wanted;
 
 pub use load::{MAX_PROGRAM, MAX_PROGRAMS};
+pub use wanted::Wanted;
 
 use crate::command::{Context, arg_index};
 

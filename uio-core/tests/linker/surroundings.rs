@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use uio_core::isolation::{Forbidden, Region};
+use uio_core::program::Wanted;
 use uio_core::program::link::{Code, Linked, Refusal, Stop, Surroundings, link};
 
 /// The largest program in these tests.
@@ -57,14 +58,16 @@ impl<'a> World<'a> {
 }
 
 impl Surroundings for World<'_> {
-    fn resolve(&mut self, name: &[u8]) -> Result<Option<u64>, Stop> {
-        let name = String::from_utf8_lossy(name).into_owned();
-        if self.stop_at.is_some_and(|stop| stop == name) {
-            return Err(Stop);
+    fn resolve(&mut self, wanted: &mut [Wanted<'_>]) -> Result<(), Stop> {
+        for wanted in wanted {
+            let name = String::from_utf8_lossy(wanted.name).into_owned();
+            if self.stop_at.is_some_and(|stop| stop == name) {
+                return Err(Stop);
+            }
+            wanted.address = self.symbols.get(&name).copied();
+            self.asked.push(name);
         }
-        let found = self.symbols.get(&name).copied();
-        self.asked.push(name);
-        Ok(found)
+        Ok(())
     }
 
     fn undefined(&mut self, name: &[u8]) {

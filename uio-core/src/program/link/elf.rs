@@ -1,6 +1,8 @@
 //! A relocatable object, seen through its tables. Nothing in it is trusted: what leaves this file
 //! has been checked against the bytes that are there.
 
+use core::ffi::CStr;
+
 use object::LittleEndian as LE;
 use object::elf::{
     self, FileHeader64, Rela64, SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SectionHeader64,
@@ -352,9 +354,9 @@ fn is_loadable(kind: elf::SectionType) -> bool {
 fn string(table: &[u8], at: u32) -> Option<&[u8]> {
     let rest = table.get(at as usize..)?;
     let start = rest.get(..MAX_NAME);
-    let string = start.unwrap_or(rest);
-    match string.iter().position(|&byte| byte == 0) {
-        Some(len) => string.get(..len),
-        None => start,
+    // Core looks at two words at a time.
+    match CStr::from_bytes_until_nul(start.unwrap_or(rest)) {
+        Ok(string) => Some(string.to_bytes()),
+        Err(_) => start,
     }
 }

@@ -18,6 +18,7 @@ use core::ops::Range;
 
 use uio_console::record::ObjectError;
 
+use super::Wanted;
 use crate::isolation::{Forbidden, Region};
 use report::{Refused, Report};
 
@@ -42,11 +43,12 @@ const _: () = assert!(usize::BITS == 64);
 
 /// What the linker needs of its surroundings.
 pub trait Surroundings {
-    /// Address of a symbol that the object does not define.
+    /// Finds the addresses of symbols that the object does not define, all at once. What has none
+    /// afterwards is defined by nobody.
     ///
     /// # Errors
     /// [`Stop`] when linking is to end now.
-    fn resolve(&mut self, name: &[u8]) -> Result<Option<u64>, Stop>;
+    fn resolve(&mut self, wanted: &mut [Wanted<'_>]) -> Result<(), Stop>;
 
     /// Takes note of a symbol that nobody defines. Linking goes on to find them all, and then ends
     /// with [`Refusal::Reported`].

@@ -11,7 +11,7 @@ use uio_console::record::{ObjectError, SectionRule};
 use super::elf::{Group, MAX_NAME, Object, Site, Symbol, Visit, group};
 use super::kind::Base;
 use super::report::Refused;
-use super::{Surroundings, arch};
+use super::{Surroundings, Wanted, arch};
 
 /// In place of the number of a slot: there is none.
 pub const NO_SLOT: u32 = u32::MAX;
@@ -80,29 +80,62 @@ impl Symbols {
             main: main(object)?,
             got: 0,
         };
+        let count = object.symbols.len();
+        object.report.reserve(&mut symbols.extra, count)?;
+        symbols.extra.resize(count, Extra::NONE);
+        if symbols.resolve(object, around)? {
+            Ok(symbols)
+        } else {
+            Err(Refused)
+        }
+    }
+
+    /// Asks for the symbols that are defined elsewhere; says whether all are that must be.
+    fn resolve(
+        &mut self,
+        object: &Object<'_, '_>,
+        around: &mut dyn Surroundings,
+    ) -> Result<bool, Refused> {
+        let outside = object.symbols.iter().enumerate().skip(1);
+        let outside = outside.filter(|(_, symbol)| home(symbol) == Home::Outside);
+        let mut wanted = Vec::new();
         object
             .report
-            .reserve(&mut symbols.extra, object.symbols.len())?;
+            .reserve(&mut wanted, outside.clone().count())?;
         let mut complete = true;
-        for (index, symbol) in object.symbols.iter().enumerate() {
-            let mut extra = Extra::NONE;
-            if index != 0 && home(symbol) == Home::Outside {
-                let name = object.symbol_name(index);
-                if name == GOT {
-                    symbols.got = index;
-                } else if name.len() < MAX_NAME
-                    && let Some(address) = around.resolve(name).map_err(|super::Stop| Refused)?
-                {
-                    extra.value = address;
-                } else if symbol.st_info.0 >> 4 != STB_WEAK.0 {
-                    around.undefined(name);
-                    complete = false;
-                }
+        for (index, symbol) in outside {
+            let name = object.symbol_name(index);
+            if name == GOT {
+                self.got = index;
+            } else if name.len() < MAX_NAME {
+                wanted.push(Wanted::new(name, index as u32));
+            } else if !is_weak(symbol) {
+                around.undefined(name);
+                complete = false;
             }
-            symbols.extra.push(extra);
         }
-        if complete { Ok(symbols) } else { Err(Refused) }
+        if !wanted.is_empty() {
+            let asked = around.resolve(&mut wanted);
+            asked.map_err(|super::Stop| Refused)?;
+        }
+        for wanted in wanted {
+            let index = wanted.symbol as usize;
+            if let Some(address) = wanted.address {
+                if let Some(extra) = self.extra.get_mut(index) {
+                    extra.value = address;
+                }
+            } else if !object.symbols.get(index).is_some_and(is_weak) {
+                around.undefined(wanted.name);
+                complete = false;
+            }
+        }
+        Ok(complete)
     }
+}
+
+/// Whether a symbol may stay undefined; it is null then.
+fn is_weak(symbol: &Symbol) -> bool {
+    symbol.st_info.0 >> 4 == STB_WEAK.0
 }
 
 /// Index of `main`, after a look at what kinds of symbols there are.

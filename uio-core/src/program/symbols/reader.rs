@@ -7,9 +7,11 @@ use uio_console::record::{Failure, NO_ARG, Part};
 
 use super::format::{self, BLOCK, BODY, header};
 use crate::files::{self, File};
+use crate::program::Wanted;
 
-/// Names that stay resolved. A power of two.
-const CACHED: usize = 16;
+/// Blocks that are read at once and held meanwhile, at most; no more than `Index::sound` has bits. A
+/// read costs as much as some sixteen blocks that come along unasked.
+const AT_ONCE: u32 = 16;
 
 /// `ENOMEM` of Linux.
 const ENOMEM: i32 = 12;
@@ -109,7 +111,13 @@ impl Table {
     }
 }
 
-/// An open index. Holds one block of it.
+/// The header, which is a table of one block.
+const HEADER: Table = Table {
+    first: 0,
+    blocks: 1,
+};
+
+/// An open index. Holds one block of it, more only while names are looked up.
 pub struct Index {
     file: Box<dyn File>,
     /// The checksum of the header, which every other block's depends on.
@@ -118,10 +126,14 @@ pub struct Index {
     names: Table,
     symbols: Table,
     fences: Table,
-    held: u32,
     reads: u32,
-    cache: [(u64, u32); CACHED],
-    block: Box<[u8; BLOCK]>,
+    /// Number of the first block that is held, and how many are.
+    first: u32,
+    held: u32,
+    /// Which of these were found undamaged, a bit each.
+    sound: u32,
+    /// Them.
+    blocks: Vec<u8>,
 }
 
 impl Index {
@@ -135,14 +147,6 @@ impl Index {
         build_id: &[u8],
         found: &mut BuildId,
     ) -> Result<Box<Self>, Error> {
-        let mut block = Vec::new();
-        if block.try_reserve_exact(BLOCK).is_err() {
-            return Err(Error::Os(ENOMEM));
-        }
-        block.resize(BLOCK, 0);
-        let Ok(block) = block.into_boxed_slice().try_into() else {
-            return Err(Error::Os(ENOMEM));
-        };
         let mut index = Box::new(Self {
             file,
             id: 0,
@@ -150,26 +154,26 @@ impl Index {
             names: Table::default(),
             symbols: Table::default(),
             fences: Table::default(),
-            held: u32::MAX,
             reads: 0,
-            cache: [(format::NO_HASH, 0); CACHED],
-            block,
+            first: 0,
+            held: 0,
+            sound: 0,
+            blocks: Vec::new(),
         });
         index.read_header(build_id, found)?;
         Ok(index)
     }
 
     fn read_header(&mut self, build_id: &[u8], found: &mut BuildId) -> Result<(), Error> {
-        self.fill(0)?;
-        let block = &*self.block;
+        self.fill(0, 1)?;
+        let block = &*self.blocks;
         if !block.starts_with(&format::MAGIC)
             || format::u32_at(block, header::VERSION) != format::VERSION
             || format::u32_at(block, header::BLOCK) != BLOCK as u32
         {
             return Err(Error::Damaged(Part::Header));
         }
-        self.check(0)?;
-        let block = &*self.block;
+        let block = self.block(HEADER, 0, 1)?;
         if let Some(bytes) = block
             .get(header::BUILD_ID..)
             .and_then(|rest| rest.first_chunk())
@@ -180,41 +184,88 @@ impl Index {
         if found.as_bytes() != build_id || build_id.is_empty() {
             return Err(Error::OtherBuild);
         }
-        self.names = Table::at(block, header::NAMES);
-        self.symbols = Table::at(block, header::SYMBOLS);
-        self.fences = Table::at(block, header::FENCES);
+        let names = Table::at(block, header::NAMES);
+        let symbols = Table::at(block, header::SYMBOLS);
+        let fences = Table::at(block, header::FENCES);
         let blocks = format::u64_at(block, header::LENGTH) / BLOCK as u64;
-        if !(self.names.ends_before(blocks)
-            && self.symbols.ends_before(blocks)
-            && self.fences.ends_before(blocks))
-            || self.fences.blocks as usize > header::TOP_LEN
+        if !(names.ends_before(blocks) && symbols.ends_before(blocks) && fences.ends_before(blocks))
+            || fences.blocks as usize > header::TOP_LEN
         {
             return Err(Error::Damaged(Part::Tables));
         }
-        self.seed = format::u64_at(block, header::SEED);
-        self.id = format::u64_at(block, BODY);
+        let (seed, id) = (
+            format::u64_at(block, header::SEED),
+            format::u64_at(block, BODY),
+        );
+        (self.names, self.symbols, self.fences) = (names, symbols, fences);
+        (self.seed, self.id) = (seed, id);
         Ok(())
     }
 
-    /// Address of the symbol with this name, relative to where the image was loaded to.
+    /// Looks up all names at once that have no address yet. The image was loaded to `base`. Before
+    /// each read of the file `go_on` says whether to go on.
+    ///
+    /// Blocks are read in the order of the file, each at most once, and neighbours (of
+    /// [`AT_ONCE`] blocks) together.
     ///
     /// # Errors
-    /// [`Error`], but for [`Error::Missing`].
-    pub fn lookup(&mut self, name: &[u8]) -> Result<Option<u32>, Error> {
-        let hash = format::hash(self.seed, name);
-        let slot = hash as usize % CACHED;
-        if let Some(&(cached, address)) = self.cache.get(slot)
-            && cached == hash
+    /// [`Error`], but for [`Error::Missing`]. Names that were found before have their addresses.
+    pub fn look_up(
+        &mut self,
+        wanted: &mut [Wanted<'_>],
+        base: u64,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<(), Error> {
+        for name in wanted.iter_mut() {
+            name.hash = match name.address {
+                None => format::hash(self.seed, name.name),
+                Some(_) => format::NO_HASH,
+            };
+        }
+        let mut result = Ok(());
+        while let Some((first, count)) = self.nearest(wanted)
+            && result.is_ok()
+            && go_on()
         {
-            return Ok(Some(address));
+            result = self.look_up_in(first, count, wanted, base);
         }
-        let Some((address, _)) = self.find(hash)? else {
-            return Ok(None);
+        self.blocks.truncate(BLOCK);
+        self.blocks.shrink_to_fit();
+        self.held = self.held.min(1);
+        result
+    }
+
+    /// The first name block that is needed, and how many from there on hold all names that are wanted
+    /// of the next [`AT_ONCE`].
+    fn nearest(&self, wanted: &[Wanted<'_>]) -> Option<(u32, u32)> {
+        let hashes = || {
+            let hashes = wanted.iter().map(|name| name.hash);
+            hashes.filter(|&hash| hash != format::NO_HASH)
         };
-        if let Some(cached) = self.cache.get_mut(slot) {
-            *cached = (hash, address);
+        let first = self.name_block(hashes().min()?);
+        let ahead = hashes().map(|hash| self.name_block(hash) - first);
+        let last = ahead.filter(|&ahead| ahead < AT_ONCE).max()?;
+        (self.names.blocks != 0).then_some((first, last + 1))
+    }
+
+    /// Looks up the names that these blocks may hold.
+    fn look_up_in(
+        &mut self,
+        first: u32,
+        count: u32,
+        wanted: &mut [Wanted<'_>],
+        base: u64,
+    ) -> Result<(), Error> {
+        self.block(self.names, first, count)?;
+        for name in wanted {
+            let hash = name.hash;
+            if hash != format::NO_HASH && self.name_block(hash) - first < count {
+                let found = self.find(hash)?;
+                name.address = found.map(|(address, _)| base + u64::from(address));
+                name.hash = format::NO_HASH;
+            }
         }
-        Ok(Some(address))
+        Ok(())
     }
 
     /// What is known of the symbol with this name.
@@ -223,12 +274,15 @@ impl Index {
     /// [`Error`], but for [`Error::Missing`].
     pub fn symbol(&mut self, name: &[u8]) -> Result<Option<Symbol<'_>>, Error> {
         let hash = format::hash(self.seed, name);
+        if self.names.blocks == 0 || hash == format::NO_HASH {
+            return Ok(None);
+        }
         let Some((address, reference)) = self.find(hash)? else {
             return Ok(None);
         };
         let slot = reference & ((1 << format::SLOT_BITS) - 1);
-        self.read(self.symbols, reference >> format::SLOT_BITS)?;
-        let symbol = entry(&self.block, slot as usize)?;
+        let block = self.block(self.symbols, reference >> format::SLOT_BITS, 1)?;
+        let symbol = entry(block, slot as usize)?;
         if symbol.address != address {
             return Err(Error::Damaged(Part::Entry));
         }
@@ -243,15 +297,9 @@ impl Index {
     pub fn at(&mut self, address: u32) -> Result<Option<Symbol<'_>>, Error> {
         let mut fence = 0;
         if self.fences.blocks > 1 {
-            self.read(
-                Table {
-                    first: 0,
-                    blocks: 1,
-                },
-                0,
-            )?;
-            let top = &self.block[header::TOP..BODY];
-            let Some(found) = last_not_above(top, self.fences.blocks as usize, address) else {
+            let fences = self.fences.blocks as usize;
+            let top = &self.block(HEADER, 0, 1)?[header::TOP..BODY];
+            let Some(found) = last_not_above(top, fences, address) else {
                 return Ok(None);
             };
             fence = found;
@@ -261,27 +309,31 @@ impl Index {
         if left == 0 {
             return Ok(None);
         }
-        self.read(self.fences, fence as u32)?;
-        let Some(found) = last_not_above(&*self.block, left.min(format::FENCES), address) else {
+        let block = self.block(self.fences, fence as u32, 1)?;
+        let Some(found) = last_not_above(block, left.min(format::FENCES), address) else {
             return Ok(None);
         };
-        self.read(self.symbols, (before + found) as u32)?;
-        covering(&self.block, address)
+        covering(
+            self.block(self.symbols, (before + found) as u32, 1)?,
+            address,
+        )
     }
 
-    /// How many blocks were read from the file so far.
+    /// How often the file was read so far, for one block or for neighbours.
     #[must_use]
     pub fn reads(&self) -> u32 {
         self.reads
     }
 
+    /// Number of the name block for this hash among them.
+    fn name_block(&self, hash: u64) -> u32 {
+        format::name_block(hash, self.names.blocks)
+    }
+
     /// Address and reference of the symbol whose name has this hash.
     fn find(&mut self, hash: u64) -> Result<Option<(u32, u32)>, Error> {
-        if self.names.blocks == 0 || hash == format::NO_HASH {
-            return Ok(None);
-        }
-        self.read(self.names, format::name_block(hash, self.names.blocks))?;
-        let entries = self.block[..BODY].as_chunks::<{ format::NAME_ENTRY }>().0;
+        let block = self.block(self.names, self.name_block(hash), 1)?;
+        let entries = block[..BODY].as_chunks::<{ format::NAME_ENTRY }>().0;
         let Ok(at) = entries.binary_search_by_key(&hash, |entry| format::u64_at(entry, 0)) else {
             return Ok(None);
         };
@@ -290,25 +342,52 @@ impl Index {
             .map(|entry| (format::u32_at(entry, 8), format::u32_at(entry, 12))))
     }
 
-    /// Brings block `number` of a table to `self.block`.
-    fn read(&mut self, table: Table, number: u32) -> Result<(), Error> {
+    /// Block `number` of a table, found undamaged. If it is not held, it is read, and up to `count`
+    /// blocks from it on.
+    #[inline(never)]
+    fn block(&mut self, table: Table, number: u32, count: u32) -> Result<&[u8; BLOCK], Error> {
         if number >= table.blocks {
             return Err(Error::Damaged(Part::Entry));
         }
         let number = table.first + number;
-        if self.held == number {
-            return Ok(());
+        if number.wrapping_sub(self.first) >= self.held {
+            self.fill(number, count)?;
         }
-        self.fill(number)?;
-        self.check(number)
+        let at = number.wrapping_sub(self.first);
+        let Some(block) = self.blocks.as_chunks().0.get(at as usize) else {
+            return Err(Error::Damaged(Part::Length));
+        };
+        if self.sound & 1 << at == 0 {
+            let id = if number == 0 { 0 } else { self.id };
+            let sum = format::checksum(id, number, &block[..BODY]);
+            if sum != format::u64_at(block, BODY) || (number == 0 && self.id != 0 && self.id != sum)
+            {
+                return Err(Error::Damaged(Part::Checksum));
+            }
+            self.sound |= 1 << at;
+        }
+        Ok(block)
     }
 
-    fn fill(&mut self, number: u32) -> Result<(), Error> {
-        self.held = u32::MAX;
+    /// Reads `count` blocks; a single one where memory is short.
+    fn fill(&mut self, number: u32, count: u32) -> Result<(), Error> {
+        (self.held, self.sound) = (0, 0);
         self.reads = self.reads.wrapping_add(1);
+        let mut size = count as usize * BLOCK;
+        if let Some(more) = size.checked_sub(self.blocks.len())
+            && self.blocks.try_reserve_exact(more).is_err()
+        {
+            size = BLOCK;
+            if self.blocks.is_empty() {
+                return Err(Error::Os(ENOMEM));
+            }
+        }
+        if self.blocks.len() < size {
+            self.blocks.resize(size, 0);
+        }
         let start = u64::from(number) * BLOCK as u64;
         let mut have = 0;
-        while let Some(rest) = self.block.get_mut(have..)
+        while let Some(rest) = self.blocks.get_mut(have..size)
             && !rest.is_empty()
         {
             match self.file.read_at(start + have as u64, rest)? {
@@ -316,18 +395,8 @@ impl Index {
                 count => have += count,
             }
         }
-        Ok(())
-    }
-
-    fn check(&mut self, number: u32) -> Result<(), Error> {
-        let id = if number == 0 { 0 } else { self.id };
-        let sum = format::checksum(id, number, &self.block[..BODY]);
-        if sum != format::u64_at(&*self.block, BODY)
-            || (number == 0 && self.id != 0 && self.id != sum)
-        {
-            return Err(Error::Damaged(Part::Checksum));
-        }
-        self.held = number;
+        self.first = number;
+        self.held = (size / BLOCK) as u32;
         Ok(())
     }
 }
