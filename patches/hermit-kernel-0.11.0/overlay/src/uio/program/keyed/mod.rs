@@ -7,6 +7,7 @@ mod traps;
 
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use hermit_sync::{InterruptTicketMutex, OnceCell, without_interrupts};
@@ -95,6 +96,8 @@ pub(super) struct Keyed {
 	pub(super) domain: Domain,
 	/// Stack pointer with which the program's functions are called.
 	top: AtomicUsize,
+	/// What they return to.
+	exit: AtomicUsize,
 	state: InterruptTicketMutex<State>,
 }
 
@@ -115,6 +118,7 @@ impl Keyed {
 		Self {
 			domain: Domain::new(),
 			top: AtomicUsize::new(0),
+			exit: AtomicUsize::new(0),
 			state: InterruptTicketMutex::new(State {
 				stack: None,
 				key: Key::KERNEL,
@@ -151,7 +155,7 @@ impl Keyed {
 		argv: &[u8],
 	) -> Option<(usize, usize)> {
 		traps::install();
-		let exit = stubs::address(RETURN)?;
+		self.exit.store(stubs::address(RETURN)? as usize, Ordering::Relaxed);
 		let mut state = self.state.lock();
 		if state.stack.is_none() {
 			drop(state);
@@ -163,11 +167,9 @@ impl Keyed {
 		let base = stack.start();
 		let bytes = stack.bytes_mut();
 		let (count, vector) = arguments::put(bytes, base, argv)?;
-		// Where a function finds what it returns to (System V psABI x86-64, 3.4.1).
-		let top = vector - 8;
-		bytes.get_mut(top..vector)?.copy_from_slice(&exit.to_ne_bytes());
 		drop(state);
-		self.top.store(base + top, Ordering::Relaxed);
+		// Where a function finds what it returns to (System V psABI x86-64, 3.4.1).
+		self.top.store(base + vector - size_of::<usize>(), Ordering::Relaxed);
 		let key = self.take_key(worker, program)?;
 		self.domain.prepare(
 			Rights::of_program(key),
@@ -215,6 +217,10 @@ impl Keyed {
 	/// Calls a function of the program; `None` when it did not return.
 	pub(super) fn enter(&self, function: u64, a: usize, b: usize) -> Option<u64> {
 		let stack = self.top.load(Ordering::Relaxed);
+		let exit = ptr::with_exposed_provenance_mut::<usize>(stack);
+		// SAFETY: `prepare` has found that place in the stack, of which there is half left below. The
+		// function that ran before may have written there.
+		unsafe { exit.write(self.exit.load(Ordering::Relaxed)) };
 		// SAFETY: `prepare` has set up the gate, the domain and the stack.
 		let ended = unsafe { gate::enter(&self.domain, function, a, b, stack) };
 		(ended.left == 0).then_some(ended.value)
