@@ -26,6 +26,8 @@ pub struct Report {
     pub rate: f64,
     /// Requests that failed: errors of sockets, and answers that are no success.
     pub failed: u64,
+    /// The time in which 99 of 100 requests were answered.
+    pub p99: Duration,
 }
 
 impl Load {
@@ -36,7 +38,7 @@ impl Load {
     pub fn start(port: u16, path: &str, connections: u32, seconds: u32) -> Result<Self> {
         let url = format!("http://127.0.0.1:{port}{path}");
         let mut wrk = Command::new(PROGRAM);
-        wrk.args(["-t", "1", "--timeout", "20s"])
+        wrk.args(["-t", "1", "--latency", "--timeout", "20s"])
             .args(["-c", &connections.to_string()])
             .args(["-d", &format!("{seconds}s")])
             .arg(&url);
@@ -77,6 +79,7 @@ fn parse(report: &str) -> Result<Report> {
     let mut requests = None;
     let mut rate = None;
     let mut failed = 0;
+    let mut p99 = None;
     for line in report.lines().map(str::trim) {
         if let Some(count) = line
             .split(" requests in ")
@@ -84,6 +87,8 @@ fn parse(report: &str) -> Result<Report> {
             .filter(|_| line.contains(" requests in "))
         {
             requests = count.parse().ok();
+        } else if let Some(time) = line.strip_prefix("99%") {
+            p99 = duration(time.trim());
         } else if let Some(number) = line.strip_prefix("Requests/sec:") {
             rate = number.trim().parse().ok();
         } else if let Some(count) = line.strip_prefix("Non-2xx or 3xx responses:") {
@@ -99,7 +104,18 @@ fn parse(report: &str) -> Result<Report> {
         requests: requests.context("no number of requests")?,
         rate: rate.context("no rate")?,
         failed,
+        p99: p99.context("no 99th percentile of the latency")?,
     })
+}
+
+/// Reads a time as wrk writes it: `5.51ms`.
+fn duration(text: &str) -> Option<Duration> {
+    // The longer endings first: all end as the next.
+    let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0)];
+    let (number, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit).ok()
 }
 
 #[cfg(test)]
@@ -112,6 +128,11 @@ Running 1s test @ http://127.0.0.1:8080/
   Thread Stats   Avg      Stdev     Max   +/- Stdev
     Latency     1.26ms  430.06us   5.51ms   83.10%
     Req/Sec     1.60k   118.96     1.78k    70.00%
+  Latency Distribution
+     50%    1.21ms
+     75%    1.40ms
+     90%    1.71ms
+     99%    2.93ms
   1753 requests in 1.10s, 1.24MB read
 ";
 
@@ -121,6 +142,21 @@ Running 1s test @ http://127.0.0.1:8080/
         let report = parse(&good).unwrap();
         assert_eq!((report.requests, report.failed), (1753, 0));
         assert!((report.rate - 1593.34).abs() < 1e-6);
+        assert_eq!(report.p99, Duration::from_micros(2_930));
+    }
+
+    #[test]
+    fn times_are_read() {
+        for (text, micros) in [
+            ("430.06us", Some(430)),
+            ("1.02s", Some(1_020_000)),
+            ("1.50m", Some(90_000_000)),
+            ("-1.00s", None),
+            ("soon", None),
+        ] {
+            let read = duration(text).map(|time| time.as_micros());
+            assert_eq!(read, micros, "{text}");
+        }
     }
 
     #[test]

@@ -166,11 +166,13 @@ pub fn loader_entry(loader: &Path) -> Result<u64> {
 
 /// Part of the image that a symbol is counted for.
 pub fn owner(symbol: &Symbol) -> &'static str {
-    const OVERLAY: [(&str, &str); 8] = [
+    const OVERLAY: [(&str, &str); 10] = [
         ("uio_core", "uio-core"),
         ("uio_console", "uio-console"),
         ("uio_9p", "uio-9p"),
         ("uio_app", "uio-app"),
+        ("uio_mpk", "uio-mpk"),
+        ("uio_gate", "uio-mpk"),
         ("virtio_drivers", "virtio-drivers"),
         ("postcard", "postcard, serde"),
         ("hermit::uio", "kernel glue"),
@@ -230,6 +232,8 @@ mod tests {
             ("core::ptr::drop_in_place::<uio_9p::fs::Fs>", "uio-9p"),
             ("<hermit::uio::event::Event>::wait", "kernel glue"),
             ("hermit::scheduler::schedule", "kernel, the rest"),
+            ("uio_gate_vectors", "uio-mpk"),
+            ("hermit::uio::program::gates::uio_gate", "kernel glue"),
             ("core::fmt::write", "core, alloc, std"),
         ] {
             assert_eq!(owner(&symbol(path)), expected, "{path}");

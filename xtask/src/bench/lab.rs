@@ -27,6 +27,19 @@ pub const PROGRAMS: [(&str, &str); 3] = [
     ("tables", include_str!("programs/tables.c")),
 ];
 
+/// How programs can be isolated.
+pub const BACKENDS: [&str; 3] = ["pku", "pks", "none"];
+
+/// Does `work` for each isolation; an error tells under which.
+///
+/// # Errors
+/// Those of `work`.
+pub fn each_backend(work: &mut dyn FnMut(&'static str) -> Result<()>) -> Result<()> {
+    BACKENDS.into_iter().try_for_each(|backend| {
+        work(backend).with_context(|| format!("with programs isolated by `{backend}`"))
+    })
+}
+
 /// Images, plugin, share and repetitions.
 pub struct Lab {
     dir: Scratch,
@@ -34,6 +47,8 @@ pub struct Lab {
     pub with: Image,
     /// The image without, if it was asked for.
     pub without: Option<Image>,
+    /// The image with the overlay and without `uio-mpk`, if it was asked for.
+    keyless: Option<Image>,
     /// The boot loader.
     pub loader: PathBuf,
     plugin: PathBuf,
@@ -79,14 +94,19 @@ impl Lab {
     pub fn new(
         with: &Path,
         without: Option<&Path>,
+        keyless: Option<&Path>,
         loader: &Path,
         repetitions: usize,
     ) -> Result<Self> {
         let dir = Scratch::new("bench")?;
+        let open = |path, name| Image::open(path, dir.path(), name);
         let lab = Self {
-            with: Image::open(with, dir.path(), "with.hermit")?,
+            with: open(with, "with.hermit")?,
             without: without
-                .map(|path| Image::open(path, dir.path(), "without.hermit"))
+                .map(|path| open(path, "without.hermit"))
+                .transpose()?,
+            keyless: keyless
+                .map(|path| open(path, "keyless.hermit"))
                 .transpose()?,
             loader: loader.to_owned(),
             plugin: counter::build(dir.path())?,
@@ -114,12 +134,21 @@ impl Lab {
         }
         symbols::write(&self.with.unstripped, &share.join(".uio/symbols"))?;
         for (name, source) in PROGRAMS {
-            let file = self.dir.path().join(format!("{name}.c"));
-            std::fs::write(&file, source)?;
-            let object = share.join(format!("{name}.o"));
-            cc::compile(&[file], &object, &cc::Options::default())
-                .with_context(|| format!("compiling the program `{name}`"))?;
+            self.compile(name, source)?;
         }
+        Ok(())
+    }
+
+    /// Compiles a program in C to `name.o` on the share.
+    ///
+    /// # Errors
+    /// Says what the compiler said.
+    pub fn compile(&self, name: &str, source: &str) -> Result<()> {
+        let file = self.dir.path().join(format!("{name}.c"));
+        std::fs::write(&file, source)?;
+        let object = self.share().join(format!("{name}.o"));
+        cc::compile(&[file], &object, &cc::Options::default())
+            .with_context(|| format!("compiling the program `{name}`"))?;
         Ok(())
     }
 
@@ -132,6 +161,29 @@ impl Lab {
             "an image without `uio` is needed: `uio build demos/web --no-default-features \
              --target-dir target/guest-plain`, or name one with --plain",
         )
+    }
+
+    /// The image with the overlay and without `uio-mpk`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn keyless(&self) -> Result<&Image> {
+        self.keyless.as_ref().context(
+            "an image with `uio` and without `uio-mpk` is needed: `uio build demos/web \
+             --no-default-features --features uio --target-dir target/guest-plain`, or name one \
+             with --keyless",
+        )
+    }
+
+    /// Starts a VM with console and share, in which programs are isolated by `backend`.
+    ///
+    /// # Errors
+    /// When it does not boot.
+    pub fn isolated(&self, image: &Image, backend: &str) -> Result<Vm> {
+        Vm::start(&Config {
+            options: &[format!("uio.isolation={backend}")],
+            ..self.config(image, Some(&self.share()))
+        })
     }
 
     /// Starts a VM with console and share.
@@ -156,6 +208,7 @@ impl Lab {
             share,
             deterministic: false,
             environment: &[],
+            options: &[],
         }
     }
 }

@@ -5,10 +5,12 @@
 //! each time, and counts until the guest is at rest again: what the guest does between its answer and its sleep is part
 //! of the figure.
 
+mod beside;
 mod boot;
 mod console;
 mod counter;
 mod files;
+mod gates;
 mod http;
 mod image;
 mod lab;
@@ -20,7 +22,9 @@ mod session;
 mod size;
 mod specification;
 mod stats;
+mod switches;
 mod vm;
+mod watchdog;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,7 +41,7 @@ use report::Figure;
 /// The application that is measured.
 const WEB: &str = "demos/web";
 
-/// Where the image without the overlay is built, so that neither build takes the other's place.
+/// Where the images with less are built, so that they do not take the place of the one that is measured.
 const PLAIN_TARGET: &str = "target/guest-plain";
 
 /// Measure size, boot, requests, console, files and programs, and hold them against their goals.
@@ -52,6 +56,9 @@ pub struct Args {
     /// The unstripped image without the overlay; demos/web is built when none is named.
     #[arg(long, global = true, value_name = "PATH")]
     plain: Option<PathBuf>,
+    /// The unstripped image with the overlay and without `uio-mpk`; demos/web is built when none is named.
+    #[arg(long, global = true, value_name = "PATH")]
+    keyless: Option<PathBuf>,
     /// The boot loader.
     #[arg(long, global = true, value_name = "PATH")]
     loader: Option<PathBuf>,
@@ -117,6 +124,14 @@ enum What {
     Symbols,
     /// Loading and running programs.
     Program,
+    /// Gates, and domains entered and left.
+    Gates,
+    /// The watch over programs.
+    Watchdog,
+    /// Interrupts and switches of tasks, with and without `uio-mpk`.
+    Switches,
+    /// Requests to the web server, while a program runs beside it.
+    Beside,
     /// Memory that the overlay holds.
     Memory,
     /// Where instructions go, by function.
@@ -125,7 +140,7 @@ enum What {
 
 impl What {
     /// Everything that has figures.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 13] = [
         Self::Size {
             symbols: None,
             modules: false,
@@ -136,8 +151,12 @@ impl What {
         Self::Ls,
         Self::Symbols,
         Self::Program,
+        Self::Gates,
+        Self::Watchdog,
+        Self::Switches,
         Self::Files,
         Self::Memory,
+        Self::Beside,
     ];
 
     /// Whether an image without the overlay is needed.
@@ -147,6 +166,11 @@ impl What {
             Self::Profile(wanted) => wanted.without,
             _ => false,
         }
+    }
+
+    /// Whether an image without `uio-mpk` is needed.
+    fn compares_keys(&self) -> bool {
+        matches!(self, Self::Size { .. } | Self::Switches)
     }
 
     fn figures(&self, lab: &Lab, args: &Args) -> Result<Vec<Figure>> {
@@ -168,6 +192,12 @@ impl What {
                 Ok(figures)
             }
             Self::Program => program::figures(lab),
+            Self::Gates => gates::figures(lab),
+            Self::Watchdog => watchdog::figures(lab),
+            Self::Switches => switches::figures(lab),
+            Self::Beside => {
+                beside::figures(lab, Duration::from_secs(if args.quick { 1 } else { 2 }))
+            }
             Self::Memory => console::memory(lab),
             Self::Profile(_) => Ok(Vec::new()),
         }
@@ -255,7 +285,13 @@ fn lab(args: &Args) -> Result<Lab> {
     };
     let without = match &args.plain {
         Some(path) => Some(path.clone()),
-        None if compares => Some(plain(&args.uio()?, &root)?),
+        None if compares => Some(less(&args.uio()?, &root, "without", &[])?),
+        None => None,
+    };
+    let compares_keys = args.what.as_ref().is_none_or(What::compares_keys);
+    let keyless = match &args.keyless {
+        Some(path) => Some(path.clone()),
+        None if compares_keys => Some(less(&args.uio()?, &root, "keyless", &["uio"])?),
         None => None,
     };
     let built = "uio-loader/target/x86_64-unknown-none/release/uio-loader";
@@ -264,21 +300,30 @@ fn lab(args: &Args) -> Result<Lab> {
     Lab::new(
         &with,
         without.as_deref(),
+        keyless.as_deref(),
         &loader,
         args.repeat.clamp(1, most),
     )
     .context("getting ready to measure")
 }
 
-/// Builds the image without the overlay.
-fn plain(uio: &Path, root: &Path) -> Result<PathBuf> {
+/// Builds an image with these features alone, and keeps it under a name of its own.
+fn less(uio: &Path, root: &Path, name: &str, features: &[&str]) -> Result<PathBuf> {
+    let target = root.join(PLAIN_TARGET);
     let mut build = std::process::Command::new(uio);
     build
         .current_dir(root)
         .args(["build", WEB, "--no-default-features", "--target-dir"])
-        .arg(root.join(PLAIN_TARGET))
+        .arg(&target)
         .args(["--locked", "--output", "json"]);
-    build::finish(&mut build).map(|image| image.unstripped)
+    if !features.is_empty() {
+        build.arg("--features").arg(features.join(","));
+    }
+    let built = build::finish(&mut build)?.unstripped;
+    // The next build takes its place.
+    let kept = target.join(format!("bench-{name}"));
+    std::fs::copy(&built, &kept).with_context(|| format!("copy {}", built.display()))?;
+    Ok(kept)
 }
 
 fn sizes(args: &Args, lines: &[(String, f64)]) -> Result<ExitCode> {

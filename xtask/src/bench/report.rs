@@ -13,6 +13,8 @@ pub enum Goal {
     AtMost(f64),
     /// Below what the original takes for the same.
     Original(f64),
+    /// As often above 0 as below: a difference that does not repeat.
+    NoDifference,
     /// Nothing: it is only told.
     None,
 }
@@ -49,11 +51,12 @@ impl Figure {
         Self { goal, ..self }
     }
 
-    /// Whether the median meets the goal, if there is one.
+    /// Whether the results meet the goal, if there is one.
     pub fn held(&self) -> Option<bool> {
         match self.goal {
             Goal::AtMost(limit) => Some(self.results.median() <= limit),
             Goal::Original(theirs) => Some(self.results.median() < theirs),
+            Goal::NoDifference => Some(self.results.around_zero()),
             Goal::None => None,
         }
     }
@@ -62,6 +65,7 @@ impl Figure {
         match self.goal {
             Goal::AtMost(limit) => format!("≤ {}", number(limit)),
             Goal::Original(theirs) => format!("original {}", number(theirs)),
+            Goal::NoDifference => "none that repeats".to_owned(),
             Goal::None => String::new(),
         }
     }
@@ -105,6 +109,7 @@ impl Figure {
         value["goal"] = match self.goal {
             Goal::AtMost(limit) => json!({ "at_most": limit }),
             Goal::Original(theirs) => json!({ "original": theirs }),
+            Goal::NoDifference => json!("no difference"),
             Goal::None => Value::Null,
         };
         value["held"] = json!(self.held());

@@ -35,6 +35,14 @@ pub struct Session {
     files: Option<Shared>,
 }
 
+/// A command that was started.
+#[derive(Debug)]
+pub struct Open {
+    id: RequestId,
+    command: String,
+    start: Instant,
+}
+
 /// What is kept of the guest's hello.
 #[derive(Clone, Debug, Default)]
 pub struct Hello {
@@ -154,6 +162,15 @@ impl Session {
     /// # Errors
     /// When the session ends.
     pub fn exec(&mut self, command: &str) -> Result<Answer> {
+        let open = self.start(command)?;
+        self.wait(open)
+    }
+
+    /// Starts a command, which goes on while others run. It must not end before it is waited for, nor have output.
+    ///
+    /// # Errors
+    /// When the session ends.
+    pub fn start(&mut self, command: &str) -> Result<Open> {
         let id = RequestId(self.next);
         self.next = self.next.wrapping_add(1);
         let argv: Vec<u8> = command
@@ -173,6 +190,28 @@ impl Session {
             terms,
             argv: &argv,
         })?;
+        Ok(Open {
+            id,
+            command: command.to_owned(),
+            start,
+        })
+    }
+
+    /// Ends a command early, as Ctrl-C does, and waits for its end.
+    ///
+    /// # Errors
+    /// When the session ends.
+    pub fn interrupt(&mut self, open: Open) -> Result<Answer> {
+        self.send(&ToGuest::Interrupt { id: open.id })?;
+        self.wait(open)
+    }
+
+    /// Waits for the end of a command.
+    ///
+    /// # Errors
+    /// When the session ends.
+    pub fn wait(&mut self, open: Open) -> Result<Answer> {
+        let Open { id, command, start } = open;
         let mut answer = Answer::default();
         let mut ended = false;
         while !ended {

@@ -12,6 +12,9 @@ use super::stats::Series;
 /// What the overlay may add to the stripped image, in bytes.
 const LIMIT: f64 = 64.0 * 1024.0;
 
+/// What `uio-mpk` may add to it, in bytes.
+const KEYS_LIMIT: f64 = 12.0 * 1024.0;
+
 fn bytes(key: &str, what: &str, value: f64) -> Figure {
     Figure::new(key, what, "bytes", Series::once(value))
 }
@@ -108,6 +111,10 @@ pub fn figures(lab: &Lab) -> Result<Vec<Figure>> {
         bytes("size.more", "stripped image, more by `uio`", ours - theirs)
             .goal(Goal::AtMost(LIMIT)),
     ];
+    let keyless = lab.keyless()?.stripped_bytes as f64;
+    figures.push(
+        bytes("size.mpk", "  of that, by `uio-mpk`", ours - keyless).goal(Goal::AtMost(KEYS_LIMIT)),
+    );
     let (ours, theirs) = (by_owner(with), by_owner(without));
     let own: f64 = ours
         .iter()

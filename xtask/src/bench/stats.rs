@@ -22,6 +22,11 @@ impl Series {
         self.0.push(value);
     }
 
+    /// Adds results.
+    pub fn extend(&mut self, results: impl IntoIterator<Item = f64>) {
+        self.0.extend(results);
+    }
+
     /// How many results there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -29,8 +34,7 @@ impl Series {
 
     /// The middle result, or the mean of the middle two; NaN without results.
     pub fn median(&self) -> f64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
+        let sorted = self.sorted();
         let middle = sorted.len() / 2;
         match (sorted.get(middle), sorted.len() % 2) {
             (Some(&one), 1) => one,
@@ -49,9 +53,53 @@ impl Series {
         self.0.iter().copied().fold(f64::NAN, f64::max)
     }
 
+    /// The results, sorted.
+    fn sorted(&self) -> Vec<f64> {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    }
+
+    /// Whether results are as often above 0 as below, as far as so few can tell: were there no difference, one in 100
+    /// such series would say that there is one (sign test, both sides).
+    pub fn around_zero(&self) -> bool {
+        let above = self.0.iter().filter(|&&value| value > 0.0).count();
+        let below = self.0.iter().filter(|&&value| value < 0.0).count();
+        let trials = above + below;
+        // Twice the chance that of that many coins so few or fewer show heads.
+        let mut chance = 0.0;
+        let mut ways = 1.0;
+        for heads in 0..=above.min(below) {
+            chance += ways;
+            ways *= (trials - heads) as f64 / (heads + 1) as f64;
+        }
+        2.0 * chance / 2f64.powi(trials as i32) > 0.01
+    }
+
+    /// Each result in per cent above the one of `base` from the same turn.
+    pub fn percent_above_each(&self, base: &Self) -> Self {
+        let pairs = self.0.iter().zip(&base.0);
+        Self(
+            pairs
+                .map(|(ours, theirs)| (ours / theirs - 1.0) * 100.0)
+                .collect(),
+        )
+    }
+
+    /// Each result as a multiple of the one of `base` from the same turn.
+    pub fn times_each(&self, base: &Self) -> Self {
+        let pairs = self.0.iter().zip(&base.0);
+        Self(pairs.map(|(ours, theirs)| ours / theirs).collect())
+    }
+
     /// The results in per cent above `base`.
     pub fn percent_above(&self, base: f64) -> Self {
         Self(self.0.iter().map(|v| (v / base - 1.0) * 100.0).collect())
+    }
+
+    /// The results less `base`.
+    pub fn above(&self, base: f64) -> Self {
+        Self(self.0.iter().map(|v| v - base).collect())
     }
 
     /// Each result times `factor`.
@@ -134,6 +182,42 @@ mod tests {
         ] {
             assert_eq!(number(value), text);
         }
+    }
+
+    #[test]
+    fn differences_that_repeat_are_told_from_chance() {
+        let series = |above, below| {
+            let above = std::iter::repeat_n(0.1, above);
+            above
+                .chain(std::iter::repeat_n(-50.0, below))
+                .collect::<Series>()
+        };
+        for (above, below, chance) in [
+            (0, 0, true),
+            (7, 0, true),
+            (8, 0, false),
+            (0, 8, false),
+            (10, 2, true),
+            (11, 1, false),
+            (6, 6, true),
+        ] {
+            let judged = series(above, below).around_zero();
+            assert_eq!(judged, chance, "{above} above, {below} below");
+        }
+    }
+
+    #[test]
+    fn results_of_the_same_turn_are_compared() {
+        let ours: Series = [2.0, 9.0].into_iter().collect();
+        let theirs: Series = [1.0, 6.0].into_iter().collect();
+        assert_eq!(
+            ours.times_each(&theirs),
+            [2.0, 1.5].into_iter().collect::<Series>()
+        );
+        assert_eq!(
+            ours.percent_above_each(&theirs),
+            [100.0, 50.0].into_iter().collect::<Series>()
+        );
     }
 
     #[test]

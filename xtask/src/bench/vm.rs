@@ -58,6 +58,8 @@ pub struct Config<'a> {
     pub deterministic: bool,
     /// `KEY=VALUE` for the guest's environment.
     pub environment: &'a [String],
+    /// Options of the overlay, as `uio.isolation=pku`.
+    pub options: &'a [String],
 }
 
 /// A running VM. It ends when dropped.
@@ -244,7 +246,11 @@ fn arguments(config: &Config<'_>, dir: &Path, port: u16) -> Vec<OsString> {
         .iter()
         .map(|variable| format!("env={variable} "))
         .collect();
-    pair("-append", format!("{environment}-freq 1000 --").into());
+    let options = config.options.join(" ");
+    pair(
+        "-append",
+        format!("{options} {environment}-freq 1000 --").into(),
+    );
     args.extend(["-nodefaults", "-no-user-config", "-no-reboot"].map(OsString::from));
     args
 }

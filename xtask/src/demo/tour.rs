@@ -178,6 +178,7 @@ fn end_load(show: &Show, load: Load) -> Result<()> {
         requests,
         rate,
         failed,
+        ..
     } = load.finish()?;
     show.remark(&format!(
         "{requests} requests, {rate:.0} a second, {failed} failed"
