@@ -116,6 +116,19 @@ pub enum End {
     Interrupted,
     /// It came to its time limit.
     TimedOut,
+    /// It was not started, for want of this.
+    Lacking(Lack),
+}
+
+/// What a program needs to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Memory for its stack.
+    Memory,
+    /// One of so many protection keys, which other programs have now.
+    Key(u16),
+    /// Room for its arguments.
+    Arguments,
 }
 
 /// A fault of a program, or of what it called through a gate.

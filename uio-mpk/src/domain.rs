@@ -181,6 +181,15 @@ impl Domain {
         self.allowed.store(function, Ordering::Relaxed);
     }
 
+    /// Where the stack of a function ends that the program calls through the gate. What lies above is
+    /// the gate's.
+    #[must_use]
+    pub fn end_of_call(&self) -> u64 {
+        // Four words of the entry, the gate's return address, the domain, and where the function
+        // returns to.
+        self.kernel_stack.load(Ordering::Relaxed) as u64 - 7 * 8
+    }
+
     /// Where the program is inside a call of the interface.
     ///
     /// # Safety

@@ -6,7 +6,7 @@
 use crate::rights::Key;
 
 /// Keys that programs can have: all but the kernel's and that of exception stacks.
-const KEYS: usize = 14;
+pub const KEYS: usize = 14;
 
 /// Nobody has it.
 const NOBODY: u8 = u8::MAX;

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use uio_console::argv::MAX_ARGS;
 use uio_console::record::{Failure, Record};
 
 use super::load::{self, NOT_RUNNABLE};
@@ -9,7 +10,7 @@ use super::registry::{Program, Version, Which};
 use super::{bounds, fault};
 use crate::command::{Context, Outcome, Stop, Trouble, absolute, arg_index};
 use crate::engine::{Core, locked};
-use crate::isolation::{End, Entry, Limits};
+use crate::isolation::{End, Entry, Lack, Limits};
 
 /// Added to the exception that ended a program, this is its exit status.
 const FAULTED: i32 = 128;
@@ -64,6 +65,16 @@ fn ended(cx: &mut Context<'_>, program: &Program, limits: &Limits, end: End) -> 
             Ok(TIMED_OUT)
         }
         End::Interrupted => Err(Stop::Interrupted),
+        End::Lacking(lack) => {
+            cx.failure(&match lack {
+                Lack::Memory => Failure::NoMemory { bytes: 0 },
+                Lack::Key(max) => Failure::Busy { max },
+                Lack::Arguments => Failure::TooManyArguments {
+                    max: MAX_ARGS as u16,
+                },
+            })?;
+            Ok(NOT_RUNNABLE)
+        }
     }
 }
 

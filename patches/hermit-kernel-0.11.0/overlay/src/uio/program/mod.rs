@@ -27,14 +27,13 @@ pub(super) mod watch;
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use uio_core::isolation::{End, Entry, Forbidden, Isolation, Limits, Policy, Region};
+use uio_core::isolation::{
+	End, Entry, Forbidden, Isolation, Lack, Limits, Policy, Region,
+};
 
 use self::config::Backend;
 use super::timer;
 use self::run::{Run, end_from_outside, runs};
-
-/// Exit status of a program that could not be started.
-const NOT_STARTED: End = End::Exited(126);
 
 /// Programs, isolated as the command line says.
 pub(super) struct Programs;
@@ -74,7 +73,7 @@ impl Isolation for Programs {
 		install();
 		match runs().get(worker) {
 			Some(run) => run.run(worker, &program, argv, limits),
-			None => NOT_STARTED,
+			None => End::Lacking(Lack::Memory),
 		}
 	}
 

@@ -8,7 +8,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use hermit_sync::{InterruptTicketMutex, OnceCell, without_interrupts};
-use uio_core::isolation::{End, Entry, Fault, Limits, Policy};
+use uio_core::isolation::{End, Entry, Fault, Lack, Limits, Policy};
 use uio_core::platform::EVENTS;
 
 use super::enter::Origin;
@@ -16,7 +16,7 @@ use super::fault::Exception;
 #[cfg(feature = "uio-mpk")]
 use super::keyed::Keyed;
 use super::watch::{self, Watched};
-use super::{NOT_STARTED, arguments, enter, fault, interface, trace};
+use super::{arguments, enter, fault, interface, trace};
 use crate::arch::core_local::core_scheduler;
 use crate::scheduler::PerCoreSchedulerExt;
 use crate::uio::image;
@@ -193,8 +193,9 @@ impl Run {
 
 	#[cfg(feature = "uio-mpk")]
 	fn run_keyed(&self, worker: usize, program: &Entry<'_>, argv: &[u8]) -> End {
-		let Some((count, vector)) = self.keyed.prepare(worker, program, argv) else {
-			return NOT_STARTED;
+		let (count, vector) = match self.keyed.prepare(worker, program, argv) {
+			Ok(arguments) => arguments,
+			Err(lack) => return End::Lacking(lack),
 		};
 		if self.is_ending() {
 			self.keyed.rest();
@@ -212,7 +213,7 @@ impl Run {
 
 	fn run_unisolated(&self, program: &Entry<'_>, argv: &[u8]) -> End {
 		let Some(mut arguments) = arguments::pointers(argv) else {
-			return NOT_STARTED;
+			return End::Lacking(Lack::Arguments);
 		};
 		let vector = arguments.as_mut_ptr().expose_provenance();
 		self.call_all(program, arguments.len() - 1, vector, &|function, a, b| {
@@ -338,14 +339,16 @@ impl Run {
 		let bounds = self.stack();
 		let text = self.place().text;
 		let is_code = |at| text.contains(&at) || image::is_code(at);
-		let mut found = Vec::new();
-		if !text.contains(&instruction) {
-			// A wild jump, or code of the image: the return address is on top of the stack, if the
-			// program called it.
-			found = trace::scan(stack, (stack + 64).min(bounds.end), &is_code);
-			found.truncate(1);
+		// A wild jump, code of the image, or a function without a frame: the return address is on top
+		// of the stack.
+		let near = if text.contains(&instruction) { 8 } else { 64 };
+		let mut found = trace::scan(stack, stack.saturating_add(near).min(bounds.end), &is_code);
+		found.truncate(1);
+		let mut frames = trace::frames(frame, &bounds);
+		if found.first() == frames.first() {
+			found.clear();
 		}
-		found.append(&mut trace::frames(frame, &bounds));
+		found.append(&mut frames);
 		if found.is_empty() && bounds.contains(&stack) {
 			found = trace::scan(stack, bounds.end, &is_code);
 		}
@@ -354,8 +357,16 @@ impl Run {
 
 	/// Return addresses of what the program called.
 	fn frames_of_call(&self, stack: u64) -> Vec<u64> {
-		let bounds = core_scheduler().uio_stack();
-		trace::scan(stack, bounds.end, &|at| image::is_code(at))
+		trace::scan(stack, self.end_of_call(), &|at| image::is_code(at))
+	}
+
+	/// Where the stack of what the program called ends.
+	fn end_of_call(&self) -> u64 {
+		#[cfg(feature = "uio-mpk")]
+		if super::config::backend().keys() {
+			return self.keyed.domain.end_of_call();
+		}
+		core_scheduler().uio_stack().end
 	}
 
 	/// Return addresses of the program below a call through the gate.

@@ -69,7 +69,10 @@ pub(in crate::uio) fn tick(now: u64) -> u64 {
 	ABOVE.store(may_be_above, Ordering::Relaxed);
 	let mut computing = false;
 	for run in active() {
-		let above = run.is_ending() || may_be_above && (!run.watched.below() || run.in_call());
+		let in_call = run.in_call();
+		// What was called is the application's own code, and ends when it wants.
+		let ending = run.is_ending() && !in_call;
+		let above = ending || may_be_above && (!run.watched.below() || in_call);
 		let prio = if above { WORKER_PRIO } else { LOW_PRIO };
 		computing |= core_scheduler().uio_set_priority(run.task(), &[LOW_PRIO, WORKER_PRIO], prio);
 	}

@@ -11,10 +11,10 @@ use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use hermit_sync::{InterruptTicketMutex, OnceCell, without_interrupts};
-use uio_core::isolation::{Entry, Forbidden, Policy, Region};
+use uio_core::isolation::{Entry, Forbidden, Lack, Policy, Region};
 use uio_mpk::domain::Domain;
 use uio_mpk::gate::{self, RETURN};
-use uio_mpk::keys::Keys;
+use uio_mpk::keys::{KEYS, Keys};
 use uio_mpk::rights::{Key, Rights};
 use uio_mpk::scan::{self, Classes};
 use x86_64::VirtAddr;
@@ -153,31 +153,33 @@ impl Keyed {
 		worker: usize,
 		program: &Entry<'_>,
 		argv: &[u8],
-	) -> Option<(usize, usize)> {
+	) -> Result<(usize, usize), Lack> {
 		traps::install();
-		self.exit.store(stubs::address(RETURN)? as usize, Ordering::Relaxed);
+		self.exit.store(stubs::address(RETURN).ok_or(Lack::Memory)? as usize, Ordering::Relaxed);
 		let mut state = self.state.lock();
 		if state.stack.is_none() {
 			drop(state);
-			let stack = Frames::new(STACK)?;
+			let stack = Frames::new(STACK).ok_or(Lack::Memory)?;
 			state = self.state.lock();
 			state.stack = Some(stack);
 		}
-		let stack = state.stack.as_mut()?;
+		let stack = state.stack.as_mut().ok_or(Lack::Memory)?;
 		let base = stack.start();
 		let bytes = stack.bytes_mut();
-		let (count, vector) = arguments::put(bytes, base, argv)?;
+		let (count, vector) = arguments::put(bytes, base, argv).ok_or(Lack::Arguments)?;
 		drop(state);
 		// Where a function finds what it returns to (System V psABI x86-64, 3.4.1).
 		self.top.store(base + vector - size_of::<usize>(), Ordering::Relaxed);
-		let key = self.take_key(worker, program)?;
+		let key = self
+			.take_key(worker, program)
+			.ok_or(Lack::Key(KEYS as u16))?;
 		self.domain.prepare(
 			Rights::of_program(key),
 			processor::readfs() as u64,
 			processor::readgs() as u64,
 		);
 		core_scheduler().uio_reset_floating(false);
-		Some((count, base + vector))
+		Ok((count, base + vector))
 	}
 
 	/// Takes a key and gives it to the pages that the program may write.
