@@ -374,7 +374,12 @@ impl Run {
 		#[cfg(feature = "uio-mpk")]
 		if super::config::backend().keys() {
 			let (instruction, stack, frame) = self.keyed.caller();
-			return self.frames_of_program(instruction, stack, frame);
+			let mut frames = self.frames_of_program(instruction, stack, frame);
+			// With PKS the program is where its call returns to, with PKU in the stub that it called.
+			if self.place().text.contains(&instruction) {
+				frames.insert(0, instruction);
+			}
+			return frames;
 		}
 		Vec::new()
 	}
