@@ -185,9 +185,8 @@ impl Domain {
     /// the gate's.
     #[must_use]
     pub fn end_of_call(&self) -> u64 {
-        // Four words of the entry, the gate's return address, the domain, and where the function
-        // returns to.
-        self.kernel_stack.load(Ordering::Relaxed) as u64 - 7 * 8
+        // Four words of the entry, and where the function returns to.
+        self.kernel_stack.load(Ordering::Relaxed) as u64 - 5 * 8
     }
 
     /// Where the program is inside a call of the interface.
