@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::Writer;
+use crate::wire::{Full, Writer};
 use crate::zero::zero_at;
 use crate::{Error, MAX_FRAME, MAX_PAYLOAD};
 
@@ -20,8 +20,10 @@ const MAX_RUN: usize = 254;
 /// [`Error::NoRoom`] when it does not fit.
 pub fn encode_payload<T: Serialize>(message: &T, out: &mut [u8]) -> Result<usize, Error> {
     let mut writer = Writer::new(out);
-    message.serialize(&mut writer).map_err(|_| Error::NoRoom)?;
-    Ok(writer.written())
+    message
+        .serialize(&mut writer)
+        .and_then(|()| writer.finish())
+        .map_err(|Full| Error::NoRoom)
 }
 
 /// Reads a message from a whole payload.

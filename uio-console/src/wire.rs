@@ -2,7 +2,10 @@
 //!
 //! [`Writer`] is a serializer for any message whose numbers, lengths and bytes go through three
 //! functions that are not inlined: postcard's own costs three times the code for the same bytes.
-//! [`read`] reads what hosts send. Tests hold both against postcard.
+//! That a message does not fit is noted in the writer, not returned by these, so that a message of
+//! ten fields is ten calls and no branches; what calls them is inlined always, so that no names of
+//! types, variants and fields are passed. [`read`] reads what hosts send. Tests hold both against
+//! postcard.
 
 use serde::ser::{self, Serialize};
 
@@ -11,8 +14,12 @@ use crate::{Error, Fresh, Policy, RequestId, Terms, ToGuest};
 /// Writes values to the start of a buffer.
 pub struct Writer<'a> {
     out: &'a mut [u8],
+    /// Bytes that were written; [`FULL`] once there was no room.
     len: usize,
 }
+
+/// In place of a length: it is beyond every buffer.
+const FULL: usize = usize::MAX;
 
 impl<'a> Writer<'a> {
     /// A writer to the start of `out`.
@@ -22,40 +29,53 @@ impl<'a> Writer<'a> {
     }
 
     /// How many bytes were written.
-    #[must_use]
-    pub fn written(&self) -> usize {
-        self.len
+    ///
+    /// # Errors
+    /// [`Full`] when there was no room for all of them.
+    pub fn finish(self) -> Result<usize, Full> {
+        if self.len == FULL {
+            Err(Full)
+        } else {
+            Ok(self.len)
+        }
     }
 
     #[inline(never)]
-    fn byte(&mut self, byte: u8) -> Result<(), Full> {
-        let place = self.out.get_mut(self.len).ok_or(Full)?;
-        *place = byte;
-        self.len += 1;
-        Ok(())
+    fn byte(&mut self, byte: u8) {
+        match self.out.get_mut(self.len) {
+            Some(place) => {
+                *place = byte;
+                self.len += 1;
+            }
+            None => self.len = FULL,
+        }
     }
 
     #[inline(never)]
-    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        self.number(bytes.len() as u64)?;
-        let rest = self.out.get_mut(self.len..).ok_or(Full)?;
-        let place = rest.get_mut(..bytes.len()).ok_or(Full)?;
-        place.copy_from_slice(bytes);
-        self.len += bytes.len();
-        Ok(())
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        let rest = self.out.get_mut(self.len..).unwrap_or_default();
+        match rest.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.len = FULL,
+        }
     }
 
     #[inline(never)]
-    fn number(&mut self, mut number: u64) -> Result<(), Full> {
+    fn number(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.byte(number as u8 | 0x80)?;
+            self.byte(number as u8 | 0x80);
             number >>= 7;
         }
-        self.byte(number as u8)
+        self.byte(number as u8);
     }
 
-    fn signed(&mut self, number: i64) -> Result<(), Full> {
-        self.number(((number << 1) ^ (number >> 63)) as u64)
+    #[inline(always)]
+    fn signed(&mut self, number: i64) {
+        self.number(((number << 1) ^ (number >> 63)) as u64);
     }
 }
 
@@ -88,69 +108,102 @@ impl ser::Serializer for &mut Writer<'_> {
     type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
+    #[inline(always)]
     fn serialize_bool(self, value: bool) -> Result<(), Full> {
-        self.byte(value.into())
+        self.byte(value.into());
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_u8(self, value: u8) -> Result<(), Full> {
-        self.byte(value)
+        self.byte(value);
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_u16(self, value: u16) -> Result<(), Full> {
-        self.number(value.into())
+        self.number(value.into());
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_u32(self, value: u32) -> Result<(), Full> {
-        self.number(value.into())
+        self.number(value.into());
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_u64(self, value: u64) -> Result<(), Full> {
-        self.number(value)
+        self.number(value);
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_i8(self, value: i8) -> Result<(), Full> {
-        self.byte(value as u8)
+        self.byte(value as u8);
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_i16(self, value: i16) -> Result<(), Full> {
-        self.signed(value.into())
+        self.signed(value.into());
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_i32(self, value: i32) -> Result<(), Full> {
-        self.signed(value.into())
+        self.signed(value.into());
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_i64(self, value: i64) -> Result<(), Full> {
-        self.signed(value)
+        self.signed(value);
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_f32(self, _: f32) -> Result<(), Full> {
         Err(Full)
     }
+    #[inline(always)]
     fn serialize_f64(self, _: f64) -> Result<(), Full> {
         Err(Full)
     }
+    #[inline(always)]
     fn serialize_char(self, _: char) -> Result<(), Full> {
         Err(Full)
     }
+    #[inline(always)]
     fn serialize_str(self, value: &str) -> Result<(), Full> {
-        self.bytes(value.as_bytes())
+        self.bytes(value.as_bytes());
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Full> {
-        self.bytes(value)
+        self.bytes(value);
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_none(self) -> Result<(), Full> {
-        self.byte(0)
+        self.byte(0);
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_some<T: ?Sized + Serialize>(self, value: &T) -> Result<(), Full> {
-        self.byte(1)?;
+        self.byte(1);
         value.serialize(self)
     }
+    #[inline(always)]
     fn serialize_unit(self) -> Result<(), Full> {
         Ok(())
     }
+    #[inline(always)]
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Full> {
         Ok(())
     }
+    #[inline(always)]
     fn serialize_unit_variant(
         self,
         _: &'static str,
         index: u32,
         _: &'static str,
     ) -> Result<(), Full> {
-        self.number(index.into())
+        self.number(index.into());
+        Ok(())
     }
+    #[inline(always)]
     fn serialize_newtype_struct<T: ?Sized + Serialize>(
         self,
         _: &'static str,
@@ -158,6 +211,7 @@ impl ser::Serializer for &mut Writer<'_> {
     ) -> Result<(), Full> {
         value.serialize(self)
     }
+    #[inline(always)]
     fn serialize_newtype_variant<T: ?Sized + Serialize>(
         self,
         _: &'static str,
@@ -165,19 +219,23 @@ impl ser::Serializer for &mut Writer<'_> {
         _: &'static str,
         value: &T,
     ) -> Result<(), Full> {
-        self.number(index.into())?;
+        self.number(index.into());
         value.serialize(self)
     }
+    #[inline(always)]
     fn serialize_seq(self, len: Option<usize>) -> Result<Self, Full> {
-        self.number(len.ok_or(Full)? as u64)?;
+        self.number(len.ok_or(Full)? as u64);
         Ok(self)
     }
+    #[inline(always)]
     fn serialize_tuple(self, _: usize) -> Result<Self, Full> {
         Ok(self)
     }
+    #[inline(always)]
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, Full> {
         Ok(self)
     }
+    #[inline(always)]
     fn serialize_tuple_variant(
         self,
         _: &'static str,
@@ -185,15 +243,18 @@ impl ser::Serializer for &mut Writer<'_> {
         _: &'static str,
         _: usize,
     ) -> Result<Self, Full> {
-        self.number(index.into())?;
+        self.number(index.into());
         Ok(self)
     }
+    #[inline(always)]
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Full> {
         Err(Full)
     }
+    #[inline(always)]
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, Full> {
         Ok(self)
     }
+    #[inline(always)]
     fn serialize_struct_variant(
         self,
         _: &'static str,
@@ -201,12 +262,14 @@ impl ser::Serializer for &mut Writer<'_> {
         _: &'static str,
         _: usize,
     ) -> Result<Self, Full> {
-        self.number(index.into())?;
+        self.number(index.into());
         Ok(self)
     }
+    #[inline(always)]
     fn collect_str<T: ?Sized + core::fmt::Display>(self, _: &T) -> Result<(), Full> {
         Err(Full)
     }
+    #[inline(always)]
     fn is_human_readable(&self) -> bool {
         false
     }
@@ -215,9 +278,11 @@ impl ser::Serializer for &mut Writer<'_> {
 impl ser::SerializeSeq for &mut Writer<'_> {
     type Ok = ();
     type Error = Full;
+    #[inline(always)]
     fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Full> {
         value.serialize(&mut **self)
     }
+    #[inline(always)]
     fn end(self) -> Result<(), Full> {
         Ok(())
     }
@@ -226,9 +291,11 @@ impl ser::SerializeSeq for &mut Writer<'_> {
 impl ser::SerializeTuple for &mut Writer<'_> {
     type Ok = ();
     type Error = Full;
+    #[inline(always)]
     fn serialize_element<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Full> {
         value.serialize(&mut **self)
     }
+    #[inline(always)]
     fn end(self) -> Result<(), Full> {
         Ok(())
     }
@@ -237,9 +304,11 @@ impl ser::SerializeTuple for &mut Writer<'_> {
 impl ser::SerializeTupleStruct for &mut Writer<'_> {
     type Ok = ();
     type Error = Full;
+    #[inline(always)]
     fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Full> {
         value.serialize(&mut **self)
     }
+    #[inline(always)]
     fn end(self) -> Result<(), Full> {
         Ok(())
     }
@@ -248,9 +317,11 @@ impl ser::SerializeTupleStruct for &mut Writer<'_> {
 impl ser::SerializeTupleVariant for &mut Writer<'_> {
     type Ok = ();
     type Error = Full;
+    #[inline(always)]
     fn serialize_field<T: ?Sized + Serialize>(&mut self, value: &T) -> Result<(), Full> {
         value.serialize(&mut **self)
     }
+    #[inline(always)]
     fn end(self) -> Result<(), Full> {
         Ok(())
     }
@@ -259,6 +330,7 @@ impl ser::SerializeTupleVariant for &mut Writer<'_> {
 impl ser::SerializeStruct for &mut Writer<'_> {
     type Ok = ();
     type Error = Full;
+    #[inline(always)]
     fn serialize_field<T: ?Sized + Serialize>(
         &mut self,
         _: &'static str,
@@ -266,6 +338,7 @@ impl ser::SerializeStruct for &mut Writer<'_> {
     ) -> Result<(), Full> {
         value.serialize(&mut **self)
     }
+    #[inline(always)]
     fn end(self) -> Result<(), Full> {
         Ok(())
     }
@@ -274,6 +347,7 @@ impl ser::SerializeStruct for &mut Writer<'_> {
 impl ser::SerializeStructVariant for &mut Writer<'_> {
     type Ok = ();
     type Error = Full;
+    #[inline(always)]
     fn serialize_field<T: ?Sized + Serialize>(
         &mut self,
         _: &'static str,
@@ -281,6 +355,7 @@ impl ser::SerializeStructVariant for &mut Writer<'_> {
     ) -> Result<(), Full> {
         value.serialize(&mut **self)
     }
+    #[inline(always)]
     fn end(self) -> Result<(), Full> {
         Ok(())
     }
@@ -318,16 +393,22 @@ pub fn write<T: Serialize>(
     value: &T,
     out: &mut [u8],
 ) -> Result<usize, Error> {
+    let mut writer = begin(variant, id, out);
+    let written = value.serialize(&mut writer);
+    written
+        .and_then(|()| writer.finish())
+        .map_err(|Full| Error::NoRoom)
+}
+
+/// Writes what a message starts with. (Not once for every type of a value.)
+#[inline(never)]
+fn begin(variant: u8, id: Option<RequestId>, out: &mut [u8]) -> Writer<'_> {
     let mut writer = Writer::new(out);
-    let head = match id {
-        Some(id) => writer
-            .byte(variant)
-            .and_then(|()| writer.number(id.0.into())),
-        None => writer.byte(variant),
-    };
-    head.and_then(|()| value.serialize(&mut writer))
-        .map_err(|_| Error::NoRoom)?;
-    Ok(writer.len)
+    writer.byte(variant);
+    if let Some(id) = id {
+        writer.number(id.0.into());
+    }
+    writer
 }
 
 /// Writes a `Stdout` or `Stderr`, in one copy; returns its length.
@@ -335,13 +416,9 @@ pub fn write<T: Serialize>(
 /// # Errors
 /// [`Error::NoRoom`] when it does not fit.
 pub fn write_data(variant: u8, id: RequestId, data: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-    let mut writer = Writer::new(out);
-    writer
-        .byte(variant)
-        .and_then(|()| writer.number(id.0.into()))
-        .and_then(|()| writer.bytes(data))
-        .map_err(|_| Error::NoRoom)?;
-    Ok(writer.len)
+    let mut writer = begin(variant, Some(id), out);
+    writer.bytes(data);
+    writer.finish().map_err(|Full| Error::NoRoom)
 }
 
 /// Reads a message of a host from a whole payload, without copying.

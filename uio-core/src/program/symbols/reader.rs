@@ -238,14 +238,22 @@ impl Index {
     /// The first name block that is needed, and how many from there on hold all names that are wanted
     /// of the next [`AT_ONCE`].
     fn nearest(&self, wanted: &[Wanted<'_>]) -> Option<(u32, u32)> {
-        let hashes = || {
-            let hashes = wanted.iter().map(|name| name.hash);
-            hashes.filter(|&hash| hash != format::NO_HASH)
-        };
-        let first = self.name_block(hashes().min()?);
-        let ahead = hashes().map(|hash| self.name_block(hash) - first);
-        let last = ahead.filter(|&ahead| ahead < AT_ONCE).max()?;
-        (self.names.blocks != 0).then_some((first, last + 1))
+        let mut low = format::NO_HASH;
+        for name in wanted {
+            low = low.min(name.hash);
+        }
+        if low == format::NO_HASH || self.names.blocks == 0 {
+            return None;
+        }
+        let first = self.name_block(low);
+        let mut last = 0;
+        for name in wanted {
+            let ahead = self.name_block(name.hash) - first;
+            if name.hash != format::NO_HASH && ahead < AT_ONCE {
+                last = last.max(ahead);
+            }
+        }
+        Some((first, last + 1))
     }
 
     /// Looks up the names that these blocks may hold.
