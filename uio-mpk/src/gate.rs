@@ -388,8 +388,22 @@ global_asm!(
     "call r9",
     "mov r9, [rsp]",
     "mov qword ptr [r9 + {called}], 0",
+    // Once the domain is active again nothing is written, so that an interrupt may come anywhere. rdx
+    // is 0 at the end.
+    "cmp dword ptr [r9 + {ending}], 0",
+    "jne 4f",
+    "mov [rip + {active}], r9",
+    "mov r10, rax",
+    "mov eax, [r9 + {rights}]",
+    "xor ecx, ecx",
     "xor edx, edx",
-    // Once the domain is active again nothing is written, so that an interrupt may come anywhere.
+    "wrpkru",
+    "mov rax, r10",
+    "mov rcx, [rsp + 16]",
+    "mov rsp, [rsp + 24]",
+    "mov r11d, 0x202",
+    "sysretq",
+    // The way back of every other call.
     "9:",
     "cmp dword ptr [r9 + {ending}], 0",
     "jne 4f",
