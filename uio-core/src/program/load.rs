@@ -34,24 +34,21 @@ pub const NOT_RUNNABLE: i32 = 126;
 /// It was said why a program is not run.
 const SAID: Trouble = Trouble::Status(NOT_RUNNABLE);
 
-/// Says that there is no memory.
+/// Says why a program is not run.
 #[cold]
 #[inline(never)]
-pub fn no_memory(cx: &mut Context<'_>, bytes: u64) -> Trouble {
-    match cx.failure(&Failure::NoMemory { bytes }) {
+pub fn refuse(cx: &mut Context<'_>, why: &Failure<'_>) -> Trouble {
+    match cx.failure(why) {
         Ok(()) => SAID,
         Err(stop) => stop.into(),
     }
 }
 
-/// Says that programs cannot be isolated.
+/// Says that there is no memory.
 #[cold]
 #[inline(never)]
-pub fn no_isolation(cx: &mut Context<'_>) -> Trouble {
-    match cx.failure(&Failure::NoIsolation) {
-        Ok(()) => SAID,
-        Err(stop) => stop.into(),
-    }
+pub fn no_memory(cx: &mut Context<'_>, bytes: u64) -> Trouble {
+    refuse(cx, &Failure::NoMemory { bytes })
 }
 
 /// An open file of a program.
@@ -95,14 +92,14 @@ pub fn load(
     source: Source,
 ) -> Result<Box<Program>, Trouble> {
     let version = source.version;
-    let bytes = if source.size > MAX_PROGRAM as u64 {
-        Err(ObjectError::TooLarge {
+    if source.size > MAX_PROGRAM as u64 {
+        let error = ObjectError::TooLarge {
             size: source.size,
             max: MAX_PROGRAM as u64,
-        })
-    } else {
-        Ok(read(cx, source)?)
-    };
+        };
+        return Err(refuse(cx, &Failure::Object { arg, error }));
+    }
+    let bytes = read(cx, source)?;
     let mut around = Around {
         cx,
         arg,
@@ -112,10 +109,7 @@ pub fn load(
         size: 0,
         move_on: Move::Possible,
     };
-    let result = match &bytes {
-        Ok(bytes) => link_somewhere(bytes, &mut around),
-        Err(error) => Err(Refusal::Object(*error)),
-    };
+    let result = link_somewhere(&bytes, &mut around);
     let (lookup, no_index, stop) = (around.lookup, around.no_index, around.stop);
     lookup.keep(cx);
     let failure = match result {
@@ -134,8 +128,7 @@ pub fn load(
             None => return Err(SAID),
         },
     };
-    cx.failure(&failure)?;
-    Err(SAID)
+    Err(refuse(cx, &failure))
 }
 
 /// Links a program. Code holds addresses, and the bytes of one can look like an instruction that is

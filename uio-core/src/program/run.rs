@@ -99,7 +99,7 @@ fn fresh(cx: &Context<'_>, worker: usize, path: &[u8], limits: &Limits) -> Optio
 fn find(cx: &mut Context<'_>, given: &[u8], arg: usize) -> Result<Box<Program>, Trouble> {
     let core = cx.core();
     if !cx.isolation().available() {
-        return Err(load::no_isolation(cx));
+        return Err(load::refuse(cx, &Failure::NoIsolation));
     }
     let path = absolute(cx.files(), given)?;
     if locked(core, |state| state.programs.has(Which::File(&path), true)) {
