@@ -8,6 +8,7 @@
 /* Of the web server and the gate. */
 unsigned long web_status_line(char *buffer, unsigned long len);
 extern unsigned long web_requests;
+extern unsigned long handlers[] UIO_PATH("hermit::uio::signal::HANDLERS");
 void uio_gate_clear_pkru(void);
 void uio_gate_enter(void);
 
@@ -67,11 +68,12 @@ static int to_heap(int argc, char **argv)
     return call(code);
 }
 
-static int to_app_data(int argc, char **argv)
+/* Zeroes, of which `add` is made where data can be executed. */
+static int to_kernel_data(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return call(&web_requests);
+    return call(handlers);
 }
 
 /* WRPKRU where the gate has it. */
@@ -121,7 +123,7 @@ static const struct variant VARIANTS[] = {
     {"constants", to_constants},
     {"stack", to_stack},
     {"heap", to_heap},
-    {"app-data", to_app_data},
+    {"kernel-data", to_kernel_data},
     {"wrpkru", to_wrpkru},
     {"enter", to_enter},
     {"app", into_app},

@@ -7,6 +7,7 @@ mod kernel;
 mod lint;
 mod portability;
 mod report;
+mod safety;
 mod vm;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ pub struct Args {
     /// The tiers to run; all of them, if none is named.
     #[arg(value_enum)]
     tiers: Vec<Tier>,
+    #[command(flatten)]
+    safety: safety::Args,
 }
 
 /// A tier of tests, in the order in which they run.
@@ -40,6 +43,8 @@ enum Tier {
     Demo,
     /// The web server under bad input, and the share through std::fs.
     Vm,
+    /// Programs that do what they must not, with every isolation.
+    Safety,
     /// Boot loader and kernel features on many machines.
     Boot,
     /// The overlay's crates on another architecture.
@@ -56,13 +61,14 @@ impl Tier {
             Self::Host => "host",
             Self::Demo => "demo",
             Self::Vm => "vm",
+            Self::Safety => "safety",
             Self::Boot => "boot",
             Self::Portability => "portability",
             Self::Kernel => "kernel",
         }
     }
 
-    fn run(self, report: &mut Report) -> Result<()> {
+    fn run(self, report: &mut Report, args: &Args) -> Result<()> {
         match self {
             Self::Lint => lint::run(report),
             Self::Host => host::run(report),
@@ -75,6 +81,7 @@ impl Tier {
                 Ok(())
             }
             Self::Vm => vm::run(report),
+            Self::Safety => safety::run(report, &args.safety),
             Self::Boot => boot::run(report),
             Self::Portability => portability::run(report),
             Self::Kernel => kernel::run(report),
@@ -93,7 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut report = Report::default();
     for &tier in Tier::value_variants() {
         if args.tiers.is_empty() || args.tiers.contains(&tier) {
-            report.tier(tier.name(), |report| tier.run(report));
+            report.tier(tier.name(), |report| tier.run(report, args));
         }
     }
     Ok(match report.finish() {
