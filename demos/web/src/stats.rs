@@ -203,7 +203,10 @@ mod tests {
         again.count();
         assert_eq!(requests_of(b"/stats-test"), 2);
         assert_eq!(requests_of(b"/stats-test-other"), 0);
-        assert_eq!((forget(b"/stats-test"), requests_of(b"/stats-test")), (2, 0));
+        assert_eq!(
+            (forget(b"/stats-test"), requests_of(b"/stats-test")),
+            (2, 0)
+        );
         assert_eq!(forget(b"/stats-test-other"), 0);
     }
 }

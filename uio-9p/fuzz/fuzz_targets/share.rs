@@ -45,7 +45,9 @@ fuzz_target!(|bytes: &[u8]| {
         carrier.release();
     }
     mount.attach().expect("the share attaches again");
-    let file = mount.open(b"new", O_RDWR | O_CREAT, 0o600).expect("a new file can be made");
+    let file = mount
+        .open(b"new", O_RDWR | O_CREAT, 0o600)
+        .expect("a new file can be made");
     assert_eq!(file.write_at(b"fine", 0), Ok(4));
     drop(file);
     mount.statfs().expect("the share answers");

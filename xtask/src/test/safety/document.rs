@@ -130,7 +130,7 @@ fn instructions(text: &mut String) -> Result<()> {
         granted,
     } in INSTRUCTIONS
     {
-        writeln!(text, "| `{}` | `{class}` | {granted} |", code)?;
+        writeln!(text, "| `{code}` | `{class}` | {granted} |")?;
     }
     Ok(())
 }
