@@ -26,6 +26,8 @@ fn run(cx: &mut Context<'_>) -> Outcome {
         (state.programs.bytes(), state.allocated())
     });
     let mut memory = cx.system().memory();
+    // Their stacks, guard pages and page tables are the overlay's.
+    memory.overlay += memory.programs.saturating_sub(programs as u64);
     memory.programs = programs as u64;
     memory.overlay += (size_of::<State>() + size_of::<Receiver>() + allocated) as u64;
     cx.record(&Record::Memory(memory))?;
