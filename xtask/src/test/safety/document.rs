@@ -23,15 +23,15 @@ Programs that do what they must not, with every isolation. This page is written 
 [`demos/unsafe`](../demos/unsafe). What the isolations promise is in the [threat model](threat-model.md).
 
 While they run, `wrk` asks the web server in the same guest on four connections, and no request may fail. Each row
-runs three times, and each time after the first
 
 - ends as the table says, with status 128 + vector after an exception, 124 at its time limit, 126 when it is not
   loaded;
-- gives back what it held: as many frames are free after it was unloaded as after the time before;
-- leaves a guest in which the next program runs.
+- leaves a guest in which the next program runs and the server answers;
+- gives back what it held. For that it runs twice more when the load has ended: as many frames are free, or accounted
+  for, after the second time as after the first, and no more of the heap is used. After the last row that is as before
+  the first, but for less than 4 KiB of heap.
 
-After the last row, when the load has ended, the heap is as large as before the first, byte by byte. Where nothing
-refuses a write, it puts back the byte that was there, so that the guest survives `none`.
+Where nothing refuses a write, it puts back the byte that was there, so that the guest survives `none`.
 
 | cell | means |
 |---|---|

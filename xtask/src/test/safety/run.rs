@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::process::Output;
@@ -97,11 +97,12 @@ pub fn unload(vm: &Vm<'_>, program: &str) -> Result<Memory> {
 /// Memory of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Bytes of frames that are free.
-    pub frames_free: u64,
+    /// Bytes of frames that are free, or that overlay and programs hold and account for. What is missing
+    /// here is lost.
+    pub frames: u64,
     /// Bytes of the heap that are used.
     pub heap_used: u64,
-    /// Bytes that loaded programs hold.
+    /// Bytes of programs that are loaded.
     pub programs: u64,
 }
 
@@ -111,17 +112,14 @@ pub struct Memory {
 /// When the guest does not say.
 pub fn memory(vm: &Vm<'_>) -> Result<Memory> {
     let free = vm.json(&["free"])?;
-    let member = |name: &str| free[name].as_u64();
-    let (Some(frames_free), Some(heap_used), Some(programs)) = (
-        member("frames_free"),
-        member("heap_used"),
-        member("programs"),
-    ) else {
-        anyhow::bail!("`free` says {free}");
+    let member = |name: &str| {
+        let bytes = free[name].as_u64();
+        bytes.with_context(|| format!("`free` says no `{name}`: {free}"))
     };
+    let programs = member("programs")?;
     Ok(Memory {
-        frames_free,
-        heap_used,
+        frames: member("frames_free")? + member("overlay")? + programs,
+        heap_used: member("heap_used")?,
         programs,
     })
 }
