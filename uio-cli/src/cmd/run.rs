@@ -260,7 +260,11 @@ fn in_background(
                 stop_broker(&mut broker);
                 return Err(no_overlay(plan, wait));
             }
-            Err(Error::VmEnded(_)) => return Err(ended_at_once(plan)),
+            Err(Error::VmEnded(_)) => {
+                // The broker clears up as its last act; the name is free then.
+                let _ = broker.wait();
+                return Err(ended_at_once(plan));
+            }
             Err(e) => return Err(e),
         }
     }
