@@ -169,6 +169,11 @@ impl Domain {
         self.called.load(Ordering::Relaxed)
     }
 
+    /// Notes that the program, or what it called, used the floating-point unit.
+    pub fn note_floating(&self) {
+        self.floating.store(1, Ordering::Relaxed);
+    }
+
     /// Whether the program used the floating-point unit since [`Self::prepare`], as far as that
     /// raised an exception.
     #[must_use]

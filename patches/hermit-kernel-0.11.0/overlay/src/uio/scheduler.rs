@@ -266,21 +266,32 @@ impl PerCoreScheduler {
 		(all, interrupts)
 	}
 
-	/// Gives the current task the floating-point state of a new one, if its own is loaded, or, with
-	/// `saved`, wherever it is.
+	/// Gives the current task the floating-point state of a new one.
 	#[cfg(feature = "uio-mpk")]
-	pub(crate) fn uio_reset_floating(&mut self, saved: bool) {
+	pub(crate) fn uio_reset_floating(&mut self) {
 		without_interrupts(|| {
-			if saved {
-				self.current_task.borrow_mut().last_fpu_state = FPUState::new();
-			}
+			self.current_task.borrow_mut().last_fpu_state = FPUState::new();
 			if Rc::ptr_eq(&self.current_task, &self.fpu_owner) {
-				// SAFETY: the kernel has turned on SSE, and AVX where there is AVX. The flag that
-				// makes the next use an exception is clear while its owner runs.
+				// SAFETY: the kernel has turned on SSE, and AVX where there is AVX. The next use by
+				// another task raises an exception, since that task is not the owner.
 				unsafe {
 					asm!("clts", options(nomem, nostack));
 					uio_mpk::gate::reset_floating_point(supports_avx());
 				}
+			}
+		});
+	}
+
+	/// Has the next use of the floating-point unit by the current task raise an exception, even if its
+	/// own state is loaded.
+	#[cfg(feature = "uio-mpk")]
+	pub(crate) fn uio_watch_floating(&self) {
+		use x86_64::registers::control::{Cr0, Cr0Flags};
+
+		without_interrupts(|| {
+			if Rc::ptr_eq(&self.current_task, &self.fpu_owner) {
+				// SAFETY: the handler of that exception finds that there is nothing to load.
+				unsafe { Cr0::update(|flags| flags.insert(Cr0Flags::TASK_SWITCHED)) };
 			}
 		});
 	}

@@ -178,7 +178,7 @@ impl Keyed {
 			processor::readfs() as u64,
 			processor::readgs() as u64,
 		);
-		core_scheduler().uio_reset_floating(false);
+		core_scheduler().uio_watch_floating();
 		Ok((count, base + vector))
 	}
 
@@ -244,7 +244,7 @@ impl Keyed {
 	/// Gives back what a run needed, but not what the next one needs as well.
 	pub(super) fn rest(&self) {
 		if self.domain.floating() {
-			core_scheduler().uio_reset_floating(true);
+			core_scheduler().uio_reset_floating();
 		}
 		let mut state = self.state.lock();
 		let chunks = core::mem::take(&mut state.chunks);

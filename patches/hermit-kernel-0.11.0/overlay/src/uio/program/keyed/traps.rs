@@ -2,6 +2,7 @@
 //! first run, on the core on which programs run.
 
 use alloc::boxed::Box;
+use core::arch::asm;
 use core::sync::atomic::Ordering;
 
 use hermit_sync::OnceCell;
@@ -21,8 +22,11 @@ use super::super::config::{Backend, backend};
 use super::super::idt::{self, Gate};
 use super::super::{Run, exports, pages};
 use super::reveal;
-use crate::arch::core_local::CoreLocal;
-use crate::arch::kernel::interrupts::IDT;
+use crate::arch::core_local::{CoreLocal, core_scheduler, increment_irq_counter};
+use crate::arch::kernel::interrupts::{ExceptionStackFrame, IDT};
+
+/// Vector of the exception that a use of the floating-point unit raises.
+const DEVICE_NOT_AVAILABLE: usize = 7;
 
 /// Sets everything up, once.
 pub(super) fn install() {
@@ -127,12 +131,25 @@ fn stand_before_handlers() {
 			gate.open_to_ring_3();
 		}
 	}
+	HANDLERS[DEVICE_NOT_AVAILABLE].store(first_floating as *const () as u64, Ordering::Relaxed);
 	let pointer = DescriptorTablePointer {
 		limit: (size_of_val(table) - 1) as u16,
 		base: VirtAddr::from_ptr(table),
 	};
 	// SAFETY: the table lives for ever, and has an entry for whatever the kernel's has one for.
 	unsafe { lidt(&pointer) };
+}
+
+/// The first use of the floating-point unit since the task runs, or since a program began: in its code
+/// or in what it called. As the kernel's handler, which takes no notes.
+extern "x86-interrupt" fn first_floating(_: ExceptionStackFrame) {
+	increment_irq_counter(DEVICE_NOT_AVAILABLE as u8);
+	if let Some((_, run)) = Run::current() {
+		run.keyed.domain.note_floating();
+	}
+	// SAFETY: the state is made the current task's at once.
+	unsafe { asm!("clts", options(nomem, nostack)) };
+	core_scheduler().fpu_switch();
 }
 
 /// An exception of a program in its own code.
