@@ -218,9 +218,12 @@ impl PerCoreScheduler {
 
 	/// Top of the interrupt stack of the current task.
 	pub(crate) fn uio_interrupt_stack(&self) -> u64 {
-		let task = self.current_task.borrow();
-		let stack = task.stacks.get_interrupt_stack() + task.stacks.get_interrupt_stack_size();
-		stack.as_u64() - TaskStacks::MARKER_SIZE as u64
+		// An interrupt switches tasks, for which nothing may have borrowed the current one.
+		without_interrupts(|| {
+			let task = self.current_task.borrow();
+			let stack = task.stacks.get_interrupt_stack() + task.stacks.get_interrupt_stack_size();
+			stack.as_u64() - TaskStacks::MARKER_SIZE as u64
+		})
 	}
 
 	/// Sets the priority of the current task.
@@ -251,19 +254,23 @@ impl PerCoreScheduler {
 
 	/// The stack of the current task.
 	pub(crate) fn uio_stack(&self) -> Range<u64> {
-		let task = self.current_task.borrow();
-		let start = task.stacks.get_user_stack().as_u64();
-		start..start + task.stacks.get_user_stack_size() as u64
+		without_interrupts(|| {
+			let task = self.current_task.borrow();
+			let start = task.stacks.get_user_stack().as_u64();
+			start..start + task.stacks.get_user_stack_size() as u64
+		})
 	}
 
 	/// Where all stacks of the current task are, and the one of them that interrupts use.
 	#[cfg(feature = "uio-mpk")]
 	pub(crate) fn uio_stacks(&self) -> (Range<usize>, Range<usize>) {
-		let task = self.current_task.borrow();
-		let interrupts = task.stacks.get_interrupt_stack().as_usize();
-		let all = interrupts..self.uio_stack().end as usize;
-		let interrupts = interrupts..interrupts + task.stacks.get_interrupt_stack_size();
-		(all, interrupts)
+		without_interrupts(|| {
+			let task = self.current_task.borrow();
+			let interrupts = task.stacks.get_interrupt_stack().as_usize();
+			let all = interrupts..self.uio_stack().end as usize;
+			let interrupts = interrupts..interrupts + task.stacks.get_interrupt_stack_size();
+			(all, interrupts)
+		})
 	}
 
 	/// Gives the current task the floating-point state of a new one.
