@@ -8,14 +8,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::super::report::Report;
+use super::World;
 use super::ending::{Ending, Why};
 use super::rows::Backend;
-use super::run::{self, Ran, hello, path};
+use super::run::{self, Ran, hello, path, script};
 use crate::process::{Running, wait};
 use crate::vm::Vm;
 
 /// How long a program may take to end when its input does.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Programs that leave a mess.
+const MESSES: usize = 80;
 
 /// How a program ends that writes another's memory.
 pub fn ending(backend: Backend) -> Ending {
@@ -34,7 +38,7 @@ fn clean(backend: Backend) -> Ending {
 }
 
 /// Runs all of them.
-pub fn run(report: &mut Report, vm: &Vm<'_>, backend: Backend, name: &str) {
+pub fn run(report: &mut Report, world: &World, vm: &Vm<'_>, backend: Backend, name: &str) {
     report.check(
         &format!("{name}: a program writes another's memory"),
         || other(vm, backend),
@@ -42,6 +46,36 @@ pub fn run(report: &mut Report, vm: &Vm<'_>, backend: Backend, name: &str) {
     report.check(&format!("{name}: floating point of two programs"), || {
         floating(vm, backend)
     });
+    if backend != Backend::None {
+        report.check(
+            &format!("{name}: {MESSES} programs leave a mess in every register, none finds it"),
+            || messes(world, vm),
+        );
+    }
+}
+
+/// Programs with a mess and others that look, one after the other, while the server computes between
+/// them.
+fn messes(world: &World, vm: &Vm<'_>) -> Result<()> {
+    let float = path("float");
+    let lines = format!(
+        "run {float} mess\nrun {float} clean\nrun {float} mess-and-fault\nrun {float} clean\n"
+    );
+    let output = script(world, vm, "observe", &lines.repeat(MESSES / 2))?;
+    let words = output.complaint();
+    let faults = words
+        .lines()
+        .filter(|line| line.contains("invalid opcode"))
+        .count();
+    let found = words
+        .lines()
+        .find(|line| line.starts_with("byte ") || line.starts_with("MXCSR "));
+    ensure!(found.is_none(), "one found {}", found.unwrap_or_default());
+    ensure!(
+        faults == MESSES / 2,
+        "{faults} programs ended by their fault"
+    );
+    Ok(())
 }
 
 /// One program writes another's memory while that waits.

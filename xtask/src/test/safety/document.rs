@@ -24,8 +24,8 @@ Programs that do what they must not, with every isolation. This page is written 
 
 While they run, `wrk` asks the web server in the same guest on four connections, and no request may fail. Each row
 
-- ends as the table says, with status 128 + vector after an exception, 124 at its time limit, 126 when it is not
-  loaded;
+- ends as the table says, with status 128 + vector after an exception, 124 at its time limit, 101 after a panic, 126
+  when it is not loaded;
 - leaves a guest in which the next program runs and the server answers;
 - gives back what it held. For that it runs twice more when the load has ended: as many frames are free, or accounted
   for, after the second time as after the first, and no more of the heap is used. After the last row that is as before
@@ -94,9 +94,9 @@ fn document() -> Result<String> {
         text,
         "\n## Over and over\n\n\
          A program is loaded, run and unloaded {} times, every {ONE_CRASHES}th time with a fault, with `pku`: frames and \
-         heap are what they were. `--loads` sets another number.\n\n\
+         heap are what\nthey were. `--loads` sets another number.\n\n\
          {} programs jump to anywhere in the image (`pku`), {} call the interface with anything (`pku` and `pks`); each \
-         ends, and the guest lives on.\n\n\
+         ends, and the\nguest lives on.\n\n\
          The groups {} also run with `pku` on two processors.\n",
         thousands(LOADS),
         thousands(JUMPS),
@@ -120,8 +120,10 @@ fn heading(what: &str) -> String {
 fn instructions(text: &mut String) -> Result<()> {
     text.push_str(
         "\n## Instructions\n\n\
-         Each alone in a program (`privileged.c`). Without a grant it is not loaded, with every isolation alike; with all \
-         classes granted under `pku`, the processor refuses what ring 3 must not do.\n\n\
+         Each alone in a program (`privileged.c`). Without a grant it is not loaded, with every isolation alike. With all \
+         classes\ngranted under `pku`, the processor refuses what ring 3 must not do; what it lets pass has no effect: the \
+         kernel sets the\nsegment bases anew, POPF leaves the interrupt flag, XRSTOR has no place for PKRU, and SYSCALL comes \
+         to the gate.\n\n\
          | instruction | class | granted, with `pku` |\n|---|---|---|\n",
     );
     for Instruction {

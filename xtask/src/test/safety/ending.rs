@@ -16,6 +16,9 @@ const NOT_FOUND: i32 = 98;
 /// Status of a program that was not started.
 const NOT_STARTED: i32 = 126;
 
+/// Status of a program that panicked.
+const PANICKED: i32 = 101;
+
 /// Status of a program that came to its time limit.
 const TIMED_OUT: i32 = 124;
 
@@ -59,6 +62,8 @@ pub enum Ending {
     Fault,
     /// It harms nobody but itself: some exception ends it, or nothing comes of it.
     OwnAffair,
+    /// It panics, as Rust has it.
+    Panic,
     /// It ends with a status of its own.
     Status(i32),
     /// It may see what others left behind.
@@ -72,6 +77,8 @@ pub enum Ending {
     Refused(&'static str),
     /// Its time limit ends it.
     TimeLimit,
+    /// Nothing stops it, and nothing comes of it.
+    Idle,
     /// Nothing stops it.
     Open,
     /// An exception that the emulated processor lacks ends it; there it goes on to status 99.
@@ -107,6 +114,7 @@ impl Ending {
             Self::Either(one, other) => [one, other].map(status_of).contains(&ran.status),
             Self::Fault => (128..160).contains(&ran.status) && !ran.fault().is_null(),
             Self::OwnAffair => ran.status == 0 || Self::Fault.fits(ran),
+            Self::Panic => ran.status == PANICKED && ran.words.contains("panicked at"),
             Self::Status(status) => ran.status == status,
             Self::Leftovers => ran.status == 0 || ran.status == THROUGH,
             Self::Missing => ran.status == NOT_FOUND,
@@ -120,7 +128,7 @@ impl Ending {
             }
             Self::Refused(class) => ran.status == NOT_STARTED && ran.forbidden() == Some(class),
             Self::TimeLimit => ran.status == TIMED_OUT && ran.words.contains("time limit"),
-            Self::Open => ran.status == THROUGH,
+            Self::Idle | Self::Open => ran.status == THROUGH,
             Self::Emulated(vector) => ran.status == status_of(vector) || ran.status == THROUGH,
             Self::NotRun => true,
         }
@@ -170,12 +178,14 @@ impl fmt::Display for Ending {
             Self::Either(_, vector) => f.write_str(name(*vector)),
             Self::Fault => f.write_str("some fault"),
             Self::OwnAffair => f.write_str("its own affair"),
+            Self::Panic => f.write_str("panic"),
             Self::Status(status) => write!(f, "refused, status {status}"),
             Self::Leftovers => f.write_str("**not contained**: may find others'"),
             Self::Missing => f.write_str("there are none"),
             Self::InCall => f.write_str("page fault, in the call"),
             Self::Refused(class) => write!(f, "not loaded: `{class}`"),
             Self::TimeLimit => f.write_str("time limit"),
+            Self::Idle => f.write_str("runs, without effect"),
             Self::Open => f.write_str("**not contained**"),
             Self::Emulated(vector) => write!(f, "{} ¹", name(*vector)),
             Self::NotRun => f.write_str("**not contained**, not run"),

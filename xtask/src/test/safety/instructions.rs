@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::super::report::Report;
 use super::World;
-use super::ending::Ending::{self, Exception, Open};
+use super::ending::Ending::{self, Exception, Idle};
 use super::matrix::told;
 use super::rows::Backend;
 use super::run::{self, hello};
@@ -39,7 +39,7 @@ const NEITHER: Ending = Ending::Either(6, 13);
 
 /// All of them.
 pub const INSTRUCTIONS: &[Instruction] = &[
-    one("xrstor", "xrstor (%rbx)", Open),
+    one("xrstor", "xrstor (%rbx)", Idle),
     one("msr", "wrmsr", GP),
     one("control-register", "mov %rax, %cr0", GP),
     one("control-register", "mov %rax, %cr3", GP),
@@ -54,7 +54,7 @@ pub const INSTRUCTIONS: &[Instruction] = &[
     one("descriptor-table", "ltr %ax", GP),
     one("interrupt-flag", "cli", GP),
     one("interrupt-flag", "sti", GP),
-    one("interrupt-flag", "push %rax; popfq", Open),
+    one("interrupt-flag", "push %rax; popfq", Idle),
     one("access-flag", "clac", Exception(6)),
     one("access-flag", "stac", Exception(6)),
     one("port-io", "in %dx, %al", GP),
@@ -64,16 +64,16 @@ pub const INSTRUCTIONS: &[Instruction] = &[
     one("halt", "hlt", GP),
     one("halt", "monitor", Exception(6)),
     one("halt", "mwait", Exception(6)),
-    one("segment-base", "wrfsbase %rax", Open),
-    one("segment-base", "wrgsbase %rax", Open),
+    one("segment-base", "wrfsbase %rax", Idle),
+    one("segment-base", "wrgsbase %rax", Idle),
     one("segment-base", "swapgs", GP),
-    one("segment-base", "mov %eax, %fs", Open),
+    one("segment-base", "mov %eax, %fs", Idle),
     one("return", "iretq", GP),
     one("return", "sysretq", GP),
     one("return", "sysexit", NEITHER),
     one("far-branch", "ljmp *(%rbx)", GP),
     one("far-branch", "push %rax; push %rbx; lretq", GP),
-    one("system-call", "mov $1000, %eax; syscall", Open),
+    one("system-call", "mov $1000, %eax; syscall", Idle),
     one("system-call", "sysenter", NEITHER),
     one("system-call", "int $0x80", GP),
     one("tlb", "invlpg (%rbx)", GP),

@@ -1,16 +1,11 @@
 //! Loading, running and unloading, over and over: memory ends as it began.
 
-use std::fs::File;
-use std::process::Stdio;
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::super::report::Report;
 use super::World;
 use super::rows::Backend;
-use super::run::{Memory, hello, memory, path};
-use crate::process::run_on;
+use super::run::{Memory, hello, memory, path, script};
 use crate::vm::Vm;
 
 /// How often, if nobody says otherwise.
@@ -21,9 +16,6 @@ pub const ONE_CRASHES: u32 = 100;
 
 /// Loads that one shell asks for.
 const AT_ONCE: u32 = 2_000;
-
-/// How long those may take.
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs it.
 pub fn run(report: &mut Report, world: &World, loads: u32) {
@@ -67,17 +59,14 @@ fn warm(world: &World, vm: &Vm<'_>) -> Result<Memory> {
 /// Loads, runs and unloads so many times, in one shell. Gives the memory afterwards.
 fn round(world: &World, vm: &Vm<'_>, loads: u32) -> Result<Memory> {
     let (hello, null) = (path("hello"), path("null"));
-    let mut script = String::new();
+    let mut lines = String::new();
     for number in 1..=loads {
-        script += &match number % ONE_CRASHES {
+        lines += &match number % ONE_CRASHES {
             0 => format!("run {null} read\nunload {null}\n"),
             _ => format!("run {hello}\nunload {hello}\n"),
         };
     }
-    let file = world.share.join("loads.script");
-    std::fs::write(&file, script).with_context(|| file.display().to_string())?;
-    let input = Stdio::from(File::open(&file)?);
-    let output = run_on(&mut world.uio.command(&["shell", &vm.name]), input, LIMIT)?;
+    let output = script(world, vm, "observe", &lines)?;
     let crashes = (loads / ONE_CRASHES) as usize;
     let said = output
         .text()

@@ -38,11 +38,15 @@ const PAGE: u64 = 4096;
 /// Longer than the overlay keeps tasks that have nothing to do.
 const PARKED: Duration = Duration::from_secs(15);
 
+/// Lines of the log that are shown of a guest that is gone.
+const LAST_LINES: usize = 40;
+
 /// Groups for two processors.
 pub const ON_TWO: [&str; 4] = ["Null", "Out of bounds", "Endless", "Floating point"];
 
 /// A guest, and what is tried in it.
 struct Matrix<'w> {
+    world: &'w World,
     vm: Vm<'w>,
     backend: Backend,
     /// What to call it.
@@ -59,6 +63,7 @@ pub fn run(report: &mut Report, world: &World, backend: Backend) {
     };
     let groups = GROUPS.iter().collect();
     let matrix = Matrix {
+        world,
         vm,
         backend,
         name,
@@ -80,6 +85,7 @@ pub fn short(report: &mut Report, world: &World, image: &Image) {
     };
     let on_two = |group: &&Group| ON_TWO.contains(&group.title);
     let matrix = Matrix {
+        world,
         vm,
         backend,
         name,
@@ -114,7 +120,7 @@ impl Matrix<'_> {
         for group in &self.groups {
             self.check(report, group, "under load", |row| self.under_load(row));
         }
-        beside::run(report, &self.vm, self.backend, &self.name);
+        beside::run(report, self.world, &self.vm, self.backend, &self.name);
         report.check(&format!("{}: no request failed", self.name), || {
             let load = load.finish()?;
             ensure!(
@@ -271,7 +277,7 @@ fn last_words(vm: &Vm<'_>) -> String {
         return "the guest answers".into();
     }
     let log = vm.log();
-    let lines: Vec<&str> = log.lines().rev().take(8).collect();
+    let lines: Vec<&str> = log.lines().rev().take(LAST_LINES).collect();
     let lines: Vec<&str> = lines.into_iter().rev().collect();
     format!(
         "the guest does not answer, and said last: {}",

@@ -125,7 +125,11 @@ impl World {
         programs.sort_unstable();
         programs.dedup();
         for program in programs {
-            world.compile(&sources.join(format!("{program}.c")), program, &[])?;
+            let source = |extension| sources.join(format!("{program}.{extension}"));
+            match source("rs") {
+                rust if rust.exists() => world.compile_rust(&rust, program)?,
+                _ => world.compile(&source("c"), program, &[])?,
+            }
         }
         instructions::compile(&world, &sources.join("privileged.c"))?;
         Ok(world)
@@ -134,11 +138,7 @@ impl World {
     /// Compiles a program to the share.
     fn compile(&self, source: &Path, program: &str, flags: &[&str]) -> Result<()> {
         let source = source.display().to_string();
-        let object = self
-            .share
-            .join(format!("{program}.o"))
-            .display()
-            .to_string();
+        let object = self.object(program);
         let mut args = vec!["cc", &source, "-o", &object];
         if !flags.is_empty() {
             args.push("--");
@@ -146,6 +146,22 @@ impl World {
         }
         self.uio.run(&args)?.success()?;
         Ok(())
+    }
+
+    /// The same for a program in Rust.
+    fn compile_rust(&self, source: &Path, program: &str) -> Result<()> {
+        let source = source.display().to_string();
+        let object = self.object(program);
+        let target = self.uio.dir("rust")?.display().to_string();
+        let args = ["cc", &source, "-o", &object, "--target-dir", &target];
+        self.uio.run(&args)?.success()?;
+        Ok(())
+    }
+
+    /// Where a program is on the host.
+    fn object(&self, program: &str) -> String {
+        let path = self.share.join(format!("{program}.o"));
+        path.display().to_string()
     }
 
     /// The web server with an isolation, once it listens. `more` are further arguments of `uio run`.

@@ -1,8 +1,8 @@
 //! The rows of the safety matrix: programs of `demos/unsafe`, and how each ends.
 
 use super::ending::Ending::{
-    self, Denied, Emulated, Exception, Fault, Fine, InCall, NotRun, Open, PageFault, Refused,
-    TimeLimit,
+    self, Denied, Emulated, Exception, Fault, Fine, InCall, NotRun, Open, PageFault, Panic,
+    Refused, TimeLimit,
 };
 use super::ending::Why::{Execute, Key, Page, Unmapped, Whichever};
 
@@ -109,6 +109,10 @@ pub const GROUPS: &[Group] = &[
     Group {
         title: "Exceptions",
         rows: TRAPS,
+    },
+    Group {
+        title: "Panics",
+        rows: PANICS,
     },
     Group {
         title: "Jumps",
@@ -268,6 +272,12 @@ const TRAPS: &[Row] = &[
     ),
 ];
 
+const PANICS: &[Row] = &[
+    same("panic index", "in Rust: an index out of bounds", Panic),
+    same("panic unwrap", "in Rust: `unwrap` of nothing", Panic),
+    same("panic memory", "in Rust: a terabyte", Panic),
+];
+
 const JUMPS: &[Row] = &[
     same(
         "jumps wild",
@@ -285,7 +295,7 @@ const JUMPS: &[Row] = &[
     same("jumps heap", "calls its heap", PageFault(Execute)),
     row(
         "jumps kernel-data",
-        "calls a variable of the application",
+        "calls a variable of the kernel",
         [PageFault(Execute), PageFault(Whichever), NotRun],
     ),
     row(

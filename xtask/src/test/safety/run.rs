@@ -1,13 +1,19 @@
 //! Runs of programs in the guest, and how they ended.
 
-use std::process::Command;
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::process::Output;
+use super::World;
+use crate::process::{Output, run_on};
 use crate::uio::LIMIT;
 use crate::vm::Vm;
+
+/// How long the commands of a script may take together.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(300);
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -138,4 +144,16 @@ pub fn hello(vm: &Vm<'_>) -> Result<()> {
         output.complaint()
     );
     Ok(())
+}
+
+/// Runs commands in one session, whatever they end with. Gives what the shell printed.
+///
+/// # Errors
+/// When it does not end in time.
+pub fn script(world: &World, vm: &Vm<'_>, policy: &str, lines: &str) -> Result<Output> {
+    let file = world.share.join("commands");
+    std::fs::write(&file, lines).with_context(|| file.display().to_string())?;
+    let input = Stdio::from(File::open(&file)?);
+    let shell = ["shell", "--policy", policy, &vm.name];
+    run_on(&mut world.uio.command(&shell), input, SCRIPT_LIMIT)
 }
