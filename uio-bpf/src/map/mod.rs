@@ -1,0 +1,1 @@
+//! Maps: memory that programs share with each other and with the host.
