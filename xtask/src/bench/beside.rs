@@ -23,7 +23,7 @@ const PROGRAMS: [(&str, &str); 2] = [
 const LIMIT: f64 = 2.0;
 
 /// Connections that wrk keeps open.
-const CONNECTIONS: u32 = 8;
+const CONNECTIONS: u32 = 4;
 
 /// Turns at least: fewer tell nothing of what repeats.
 const TURNS: usize = 8;
