@@ -9,7 +9,7 @@ use uio_build::toolchain::Toolchain;
 use uio_build::{Error, command};
 
 /// Features of this package that the kernel has under the same name.
-const FORWARDED: [&str; 21] = [
+const FORWARDED: [&str; 22] = [
     "acpi",
     "dhcpv4",
     "dns",
@@ -28,6 +28,7 @@ const FORWARDED: [&str; 21] = [
     "trace",
     "udp",
     "uio",
+    "uio-bpf",
     "uio-mpk",
     "vga",
     "vsock",
@@ -79,6 +80,7 @@ fn run() -> Result<(), Error> {
         release: var("PROFILE") == "release",
         instrument: has_feature("instrument"),
         randomize_layout: has_feature("randomize-layout"),
+        sites: has_feature("uio-trace"),
     };
     let built = kernel::build(&config)?;
     println!("cargo::warning=hermit-kernel 0.11.0 was built by {toolchain}");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::messages::Messages;
 use crate::toolchain::Toolchain;
-use crate::{Error, Result, command, image, linker};
+use crate::{Error, Result, command, image, linker, trace};
 
 /// The target applications are compiled for.
 pub const TARGET: &str = "x86_64-unknown-hermit";
@@ -97,7 +97,14 @@ pub fn build(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<BuiltI
         options.profile,
         target_dir.display()
     ));
-    let mut cargo = cargo(options, &toolchain, &linker, &manifest);
+    let mut flags = vec!["-Clink-arg=--build-id=sha1".to_owned()];
+    let features = (&options.features, options.default_features);
+    if trace::wanted(&toolchain, &manifest, features.0, features.1)? {
+        flags.extend(trace::FLAGS.map(str::to_owned));
+        let script = trace::script(&target_dir)?;
+        flags.push(format!("-Clink-arg=-T{}", script.display()));
+    }
+    let mut cargo = cargo(options, &toolchain, &linker, &manifest, &flags);
     cargo.arg("--target-dir").arg(&target_dir);
     let messages = command::capture_stdout(&mut cargo)?;
     let (name, unstripped) = executable(&messages, options)?;
@@ -120,6 +127,7 @@ fn cargo(
     toolchain: &Toolchain,
     linker: &Path,
     manifest: &Path,
+    flags: &[String],
 ) -> std::process::Command {
     let mut cargo = toolchain.cargo();
     cargo.args([
@@ -150,15 +158,20 @@ fn cargo(
         cargo.arg("--locked");
     }
     cargo.env("CARGO_TARGET_X86_64_UNKNOWN_HERMIT_LINKER", linker);
-    cargo.arg("--config").arg(format!(
-        "target.{TARGET}.rustflags=[\"-Clink-arg=--build-id=sha1\"]"
-    ));
-    if let Some(flags) = std::env::var("RUSTFLAGS")
+    // A TOML array of strings, for which JSON's form does.
+    let list = Value::from(flags);
+    cargo
+        .arg("--config")
+        .arg(format!("target.{TARGET}.rustflags={list}"));
+    if let Some(users) = std::env::var("RUSTFLAGS")
         .ok()
-        .filter(|flags| !flags.trim().is_empty())
+        .filter(|users| !users.trim().is_empty())
     {
         // The variable would replace the flags above.
-        cargo.env("RUSTFLAGS", format!("{flags} -Clink-arg=--build-id=sha1"));
+        let all = users.split_whitespace().map(str::to_owned);
+        let all: Vec<String> = all.chain(flags.iter().cloned()).collect();
+        cargo.env_remove("RUSTFLAGS");
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", all.join("\x1f"));
     }
     cargo
 }

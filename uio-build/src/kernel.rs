@@ -9,7 +9,7 @@ use crate::messages::Messages;
 use crate::series::Series;
 use crate::toolchain::Toolchain;
 use crate::tree::{Tree, create_parent, write_if_changed};
-use crate::{Error, Result, command, rename, source};
+use crate::{Error, Result, command, rename, source, trace};
 
 /// The target the kernel is compiled for.
 pub const TARGET: &str = "x86_64-unknown-none";
@@ -44,6 +44,8 @@ pub struct Config<'a> {
     pub instrument: bool,
     /// Whether the layout of types is shuffled.
     pub randomize_layout: bool,
+    /// Whether every function has a site at its entry at which it can be traced.
+    pub sites: bool,
 }
 
 /// A built kernel.
@@ -167,6 +169,9 @@ pub fn cargo(config: &Config<'_>, subcommand: &str, copy: &Path) -> Command {
     }
     if config.randomize_layout {
         flags.push("-Zrandomize-layout");
+    }
+    if config.sites {
+        flags.extend(trace::FLAGS);
     }
     if !flags.is_empty() {
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));

@@ -12,6 +12,7 @@
 //! | [`kernel`], [`messages`] | compile the kernel |
 //! | [`archive`], [`rename`] | hide the kernel's own symbols from the application's linker |
 //! | [`app`], [`image`] | compile, identify and strip an application |
+//! | [`trace`] | sites at which a running image is traced |
 //! | [`symbols`] | write and read the symbol index that goes with an image |
 //! | [`cc`], [`sdk`] | compile a program that a guest can load |
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod source;
 #[cfg(feature = "symbols")]
 pub mod symbols;
 pub mod toolchain;
+pub mod trace;
 pub mod tree;
 
 pub use error::{Error, Result};

@@ -296,6 +296,7 @@ impl Builder<'_> {
             release,
             instrument: false,
             randomize_layout: false,
+            sites: false,
         };
         let result = kernel::run(kernel::cargo(&config, subcommand, copy));
         report.add(
