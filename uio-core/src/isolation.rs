@@ -89,7 +89,7 @@ impl Limits {
     /// Milliseconds that a program may run if nobody says otherwise.
     pub const TIME_MS: u64 = 10_000;
     /// Percent of the core that a program may use if nobody says otherwise.
-    pub const CPU_SHARE: u8 = 50;
+    pub const CPU_SHARE: u8 = 40;
 }
 
 /// An instruction that a program must not have.

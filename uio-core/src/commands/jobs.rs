@@ -4,7 +4,7 @@
 //! ```text
 //! $ uio exec web -- jobs
 //! JOB  TASK  STATE      FOR  LIMIT  SHARE  POLICY   NAME
-//!  %4     6  running  3.2 s   10 s  50%    control  /uio/counter.o
+//!  %4     6  running  3.2 s   10 s  40%    control  /uio/counter.o
 //!  %7     7  running   0 ms                         jobs
 //! ```
 
