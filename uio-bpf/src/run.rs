@@ -1,4 +1,13 @@
 //! One run of a program: what it may use, how it ends, and what the runtime needs of a kernel.
+//!
+//! What both engines do alike, beside what RFC 9669 says:
+//! - Registers that the caller does not set are zero at first. A helper leaves registers 1 to 5 as they
+//!   were; a function of the program leaves them as it has them, and gets 0 and 6 to 9 as its
+//!   caller has them.
+//! - The budget is charged where a run may go on without end, and before it goes there: a jump
+//!   backwards that is taken costs the instructions from its target to itself, both included; a
+//!   call of a function of the program (`CALL` or `CALLX`) costs the instructions of that
+//!   function. A wide instruction counts as two. So a run never takes more than it was charged.
 
 use crate::helper::Table;
 use crate::isa::{FRAME_LEN, MAX_FRAMES};
@@ -119,6 +128,13 @@ pub struct Run<'a> {
     pub entry: u64,
     /// Set by what ends the run early; compiled code goes back to `entry` when it is not zero after a helper.
     pub leave: u64,
+    /// Under compiled code: the instruction that ended the run early.
+    pub at: u64,
+    /// Under compiled code: what `CALLX` calls that is no function of the program.
+    pub callee: u64,
+    /// Under compiled code: the frame pointer of the function that called a helper, where the program has functions
+    /// that helpers may call.
+    pub frame_pointer: u64,
     /// Why it was ended early.
     pub stop: Option<(Stop, u32)>,
     /// The program that runs.
