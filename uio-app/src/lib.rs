@@ -6,6 +6,7 @@
 //! |---|---|
 //! | hear a signal that the operator sends (`kill HUP`) | [`on_signal`] |
 //! | let loaded programs call a function or read a variable | [`export!`] |
+//! | let eBPF programs see what it does, and decide for it | [`probe!`] |
 //! | rename, cut or sync a file, which `std` cannot do on Hermit | [`fs`] |
 //! | show up under a name in `ps` | [`thread_name`] |
 //!
@@ -28,6 +29,7 @@
 mod error;
 mod export;
 pub mod fs;
+mod probe;
 mod signal;
 mod sys;
 mod task;
@@ -36,5 +38,6 @@ pub mod test;
 
 pub use error::Error;
 pub use export::{ENTRY_LEN, Entry, Kind, SECTION, entries};
+pub use probe::{Descriptor, Field, FieldKind, FieldType, PROBES, Probe, text};
 pub use signal::{Signal, on_signal};
 pub use task::thread_name;
