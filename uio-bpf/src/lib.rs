@@ -14,8 +14,12 @@
 extern crate alloc;
 
 pub mod bundle;
+pub mod check;
 pub mod helper;
+pub mod interpreter;
 pub mod isa;
+pub mod jit;
 pub mod kind;
+pub mod map;
 pub mod program;
 pub mod run;

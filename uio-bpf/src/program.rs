@@ -22,7 +22,7 @@ pub struct Program {
     pub insns: Box<[Insn]>,
     /// Its functions, by where they begin.
     pub functions: Box<[Function]>,
-    /// The maps that it names, by their numbers in the bundle.
+    /// The maps that it names.
     pub maps: Vec<Arc<Map>>,
     /// As the interpreter has it.
     pub ops: crate::interpreter::Ops,

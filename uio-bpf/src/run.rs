@@ -6,11 +6,12 @@
 //!   caller has them.
 //! - The budget is charged where a run may go on without end, and before it goes there: a jump
 //!   backwards that is taken costs the instructions from its target to itself, both included; a
-//!   call of a function of the program (`CALL` or `CALLX`) costs the instructions of that
-//!   function. A wide instruction counts as two. So a run never takes more than it was charged.
+//!   call of a function of the program (`CALL`, `CALLX`, or by a helper) costs the instructions of
+//!   that function, and so does the start of a program, by a tail call too. A wide instruction
+//!   counts as two. So a run never takes more than it was charged.
 
 use crate::helper::Table;
-use crate::isa::{FRAME_LEN, MAX_FRAMES};
+use crate::isa::{FRAME_LEN, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::program::Program;
 
 /// Instructions that a run may take when nobody says otherwise.
@@ -158,6 +159,48 @@ pub struct Run<'a> {
     pub host: &'a dyn Host,
     /// Where the program was attached: the native frame pointer of what called it, or 0.
     pub frame: u64,
+    /// Under the interpreter: from this address to its end, the stack holds nothing of other runs.
+    pub stack_low: u64,
+    /// Under the interpreter: how many of `granted` the program has to give back.
+    pub grants: u32,
+    /// Whether compiled code runs, and not the interpreter.
+    pub compiled: bool,
+}
+
+impl<'a> Run<'a> {
+    /// Before its first instruction: with [`BUDGET`], and nothing granted.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(
+        program: &'a Program,
+        context: Memory,
+        stack: *mut u8,
+        helpers: &'a Table<'a>,
+        host: &'a dyn Host,
+    ) -> Self {
+        Self {
+            budget: BUDGET as i64,
+            entry: 0,
+            leave: 0,
+            at: 0,
+            callee: 0,
+            frame_pointer: 0,
+            stop: None,
+            program,
+            next: None,
+            tail_calls: MAX_TAIL_CALLS,
+            frames: 1,
+            stack,
+            context,
+            granted: [Memory::NONE; GRANTS],
+            helpers,
+            host,
+            frame: 0,
+            stack_low: 0,
+            grants: 0,
+            compiled: false,
+        }
+    }
 }
 
 /// How many pieces of memory a program may hold at once.
@@ -173,4 +216,13 @@ pub struct Memory {
     pub len: u64,
     /// Whether it may be written.
     pub writable: bool,
+}
+
+impl Memory {
+    /// No memory.
+    pub const NONE: Self = Self {
+        address: 0,
+        len: 0,
+        writable: false,
+    };
 }

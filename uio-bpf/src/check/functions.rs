@@ -1,0 +1,250 @@
+//! Functions of a program: where they begin and end, where they jump, whom they call, how much stack
+//! they use.
+
+use alloc::vec::Vec;
+
+use super::why::{Reject, Why};
+use crate::isa::{
+    FRAME_LEN, FRAME_POINTER, Insn, MAX_FRAMES, SOURCE_REGISTER, alu, call, class, jump, mode,
+    size, wide,
+};
+use crate::program::Function;
+
+/// A call of a function by another one.
+#[derive(Clone, Copy)]
+struct Edge {
+    at: u32,
+    caller: u32,
+    callee: u32,
+}
+
+/// Where the instruction jumps to, if it does. `JA` counts, calls do not.
+#[must_use]
+pub fn jump_target(insn: Insn, at: usize) -> Option<i64> {
+    let narrow = match insn.class() {
+        class::JMP => false,
+        class::JMP32 => true,
+        _ => return None,
+    };
+    match insn.opcode & 0xf0 {
+        jump::CALL | jump::EXIT => None,
+        jump::JA if narrow => Some(at as i64 + 1 + i64::from(insn.imm)),
+        _ => Some(at as i64 + 1 + i64::from(insn.off)),
+    }
+}
+
+/// Where the function begins that the instruction calls or takes the address of, if it does.
+#[must_use]
+pub fn function_target(insn: Insn, at: usize) -> Option<i64> {
+    let calls = insn.opcode == class::JMP | jump::CALL && insn.src() == call::LOCAL;
+    let names = insn.opcode == class::LD | mode::IMM | size::DW && insn.src() == wide::FUNCTION;
+    (calls || names).then(|| at as i64 + 1 + i64::from(insn.imm))
+}
+
+/// Finds the functions, and checks what concerns them. `second` says of each instruction whether it
+/// is the second half of a wide one.
+///
+/// # Errors
+/// The first instruction that breaks a rule.
+pub fn functions(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
+    let mut functions = starts(code, second)?;
+    let mut edges = Vec::new();
+    for (number, function) in functions.iter_mut().enumerate() {
+        last(code, second, function)?;
+        jumps(code, second, function)?;
+        function.stack = stack(code, second, function)?;
+        for at in instructions(function, second) {
+            let insn = code[at];
+            if insn.class() == class::JMP
+                && let Some(target) = function_target(insn, at)
+            {
+                edges.push(Edge {
+                    at: at as u32,
+                    caller: number as u32,
+                    callee: target as u32,
+                });
+            }
+        }
+    }
+    for edge in &mut edges {
+        edge.callee = number(&functions, edge.callee).unwrap_or(0);
+    }
+    depth(functions.len(), &edges)?;
+    Ok(functions)
+}
+
+/// The number of the function that begins there.
+#[must_use]
+pub fn number(functions: &[Function], start: u32) -> Option<u32> {
+    let found = functions.binary_search_by_key(&start, |function| function.start);
+    found.ok().map(|index| index as u32)
+}
+
+fn instructions(function: &Function, second: &[bool]) -> impl Iterator<Item = usize> {
+    (function.start as usize..function.end as usize).filter(|&at| !second[at])
+}
+
+fn starts(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
+    let mut starts: Vec<u32> = Vec::new();
+    starts.push(0);
+    for (at, &insn) in code.iter().enumerate() {
+        if second[at] {
+            continue;
+        }
+        let Some(target) = function_target(insn, at) else {
+            continue;
+        };
+        let why = match usize::try_from(target).ok().and_then(|to| second.get(to)) {
+            None => Why::CallOutside,
+            Some(true) => Why::CallIntoWide,
+            Some(false) => {
+                starts.push(target as u32);
+                continue;
+            }
+        };
+        return Err(Reject { at: at as u32, why });
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).copied().chain([code.len() as u32]);
+    let functions = starts.iter().zip(ends);
+    Ok(functions
+        .map(|(&start, end)| Function {
+            start,
+            end,
+            stack: 0,
+        })
+        .collect())
+}
+
+/// Checks that the function does not run off its end.
+fn last(code: &[Insn], second: &[bool], function: &Function) -> Result<(), Reject> {
+    let at = function.end - 1;
+    let insn = code[at as usize];
+    let ends = !second[at as usize]
+        && match insn.class() {
+            class::JMP => {
+                insn.opcode == class::JMP | jump::EXIT || insn.opcode == class::JMP | jump::JA
+            }
+            class::JMP32 => insn.opcode == class::JMP32 | jump::JA,
+            _ => false,
+        };
+    if ends {
+        return Ok(());
+    }
+    Err(Reject {
+        at,
+        why: Why::NoEnd,
+    })
+}
+
+fn jumps(code: &[Insn], second: &[bool], function: &Function) -> Result<(), Reject> {
+    for at in instructions(function, second) {
+        let Some(target) = jump_target(code[at], at) else {
+            continue;
+        };
+        let inside = i64::from(function.start)..i64::from(function.end);
+        let why = if !inside.contains(&target) {
+            Why::JumpOutside
+        } else if second[target as usize] {
+            Why::JumpIntoWide
+        } else {
+            continue;
+        };
+        return Err(Reject { at: at as u32, why });
+    }
+    Ok(())
+}
+
+/// How many bytes of stack the function's instructions name.
+fn stack(code: &[Insn], second: &[bool], function: &Function) -> Result<u16, Reject> {
+    let mut used = 0;
+    for at in instructions(function, second) {
+        let insn = code[at];
+        let (base, other) = match insn.class() {
+            class::LDX => (insn.src(), 0),
+            class::ST => (insn.dst(), 0),
+            class::STX => (insn.dst(), insn.src()),
+            class::ALU | class::ALU64 if insn.opcode & 0xf0 == alu::END => continue,
+            class::ALU | class::ALU64 | class::JMP | class::JMP32 => {
+                let named = insn.dst() == FRAME_POINTER
+                    || insn.opcode & SOURCE_REGISTER != 0 && insn.src() == FRAME_POINTER;
+                if named {
+                    used = FRAME_LEN;
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        if other == FRAME_POINTER {
+            used = FRAME_LEN;
+        }
+        if base == FRAME_POINTER {
+            let deep = below(insn).map_err(|why| Reject { at: at as u32, why })?;
+            used = used.max(deep);
+        }
+    }
+    Ok(used.next_multiple_of(8) as u16)
+}
+
+/// How far below the frame pointer an access by it begins.
+fn below(insn: Insn) -> Result<usize, Why> {
+    let len = match insn.opcode & 0x18 {
+        size::B => 1,
+        size::H => 2,
+        size::W => 4,
+        _ => 8,
+    };
+    let off = i32::from(insn.off);
+    if off + len > 0 {
+        return Err(Why::StackEnd);
+    }
+    let deep = off.unsigned_abs() as usize;
+    if deep > FRAME_LEN {
+        Err(Why::Stack)
+    } else {
+        Ok(deep)
+    }
+}
+
+/// Checks that calls do not go round, nor deeper than there are frames: takes away functions that call
+/// none that is left, again and again.
+fn depth(functions: usize, edges: &[Edge]) -> Result<(), Reject> {
+    // The depth of what each function calls, itself included, once it is known.
+    let mut heights: Vec<usize> = alloc::vec![1; functions];
+    let mut left: Vec<Edge> = edges.to_vec();
+    let mut calling: Vec<u32> = alloc::vec![0; functions];
+    for edge in edges {
+        calling[edge.caller as usize] += 1;
+    }
+    left.sort_unstable_by_key(|edge| edge.callee);
+    let mut leaves: Vec<u32> = (0..functions as u32)
+        .filter(|&function| calling[function as usize] == 0)
+        .collect();
+    while let Some(leaf) = leaves.pop() {
+        let first = left.partition_point(|edge| edge.callee < leaf);
+        for edge in left[first..].iter().take_while(|edge| edge.callee == leaf) {
+            let caller = edge.caller as usize;
+            heights[caller] = heights[caller].max(heights[leaf as usize] + 1);
+            if heights[caller] > MAX_FRAMES {
+                return Err(Reject {
+                    at: edge.at,
+                    why: Why::Frames,
+                });
+            }
+            calling[caller] -= 1;
+            if calling[caller] == 0 {
+                leaves.push(edge.caller);
+            }
+        }
+    }
+    let round =
+        |edge: &&Edge| calling[edge.caller as usize] > 0 && calling[edge.callee as usize] > 0;
+    match edges.iter().find(round) {
+        Some(edge) => Err(Reject {
+            at: edge.at,
+            why: Why::Recursion,
+        }),
+        None => Ok(()),
+    }
+}

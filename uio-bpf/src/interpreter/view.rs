@@ -1,0 +1,303 @@
+//! What memory a program may use: the only place that turns its numbers into memory.
+#![allow(
+    unsafe_code,
+    reason = "programs use memory at addresses that they reckon; each is looked up first"
+)]
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::isa::{FRAME_LEN, atomic};
+use crate::run::{Memory, Run, STACK_LEN, Stop};
+
+/// A piece of memory that is known to be usable.
+#[derive(Clone, Copy)]
+struct Window {
+    start: u64,
+    /// Bytes that may be read from `start` on.
+    readable: u64,
+    /// Bytes that may be written from `start` on: all of them or none.
+    writable: u64,
+}
+
+impl Window {
+    const NONE: Self = Self {
+        start: 0,
+        readable: 0,
+        writable: 0,
+    };
+
+    #[inline(always)]
+    fn new(memory: Memory) -> Self {
+        Self {
+            start: memory.address,
+            readable: memory.len,
+            writable: if memory.writable { memory.len } else { 0 },
+        }
+    }
+
+    /// Whether it has all of the range.
+    #[inline(always)]
+    fn has(&self, address: u64, len: u64, write: bool) -> bool {
+        let len_here = if write { self.writable } else { self.readable };
+        let at = address.wrapping_sub(self.start);
+        at < len_here && len_here - at >= len
+    }
+}
+
+/// The memory that a program may use, as far as it is known already.
+pub(super) struct View {
+    /// The map's value or granted memory that was used last.
+    recent: Window,
+    /// The used part of the stack of functions that are active.
+    stack: Window,
+    context: Window,
+}
+
+/// An access that is not allowed.
+#[derive(Clone, Copy)]
+pub(super) struct Denied {
+    address: u64,
+    len: u32,
+    write: bool,
+}
+
+impl From<Denied> for Stop {
+    fn from(denied: Denied) -> Self {
+        let Denied {
+            address,
+            len,
+            write,
+        } = denied;
+        Self::Access {
+            address,
+            len,
+            write,
+        }
+    }
+}
+
+impl View {
+    /// At the start of a run.
+    #[inline(always)]
+    pub fn new(run: &Run<'_>) -> Self {
+        Self {
+            recent: Window::NONE,
+            stack: Window::NONE,
+            context: Window::new(run.context),
+        }
+    }
+
+    /// Says that the number of active functions changed.
+    #[inline(always)]
+    pub fn frames(&mut self, run: &Run<'_>) {
+        let top = run.stack as u64 + STACK_LEN as u64;
+        let start = run.stack_low.max(bottom(run));
+        self.stack = Window {
+            start,
+            readable: top - start,
+            writable: top - start,
+        };
+    }
+
+    /// Forgets what the program may have lost.
+    #[inline(always)]
+    pub fn forget(&mut self) {
+        self.recent = Window::NONE;
+    }
+
+    /// Remembers what the program will use next.
+    #[inline(always)]
+    pub fn expect(&mut self, memory: Memory) {
+        self.recent = Window::new(memory);
+    }
+
+    /// Checks that all of a range may be used. `len` is not 0.
+    ///
+    /// # Errors
+    /// When it may not.
+    #[inline(always)]
+    pub fn range(
+        &mut self,
+        run: &mut Run<'_>,
+        address: u64,
+        len: u64,
+        write: bool,
+    ) -> Result<(), Denied> {
+        let known = self.recent.has(address, len, write)
+            || self.stack.has(address, len, write)
+            || self.context.has(address, len, write);
+        if known {
+            return Ok(());
+        }
+        self.search(run, address, len, write)
+    }
+
+    /// Reads a number of this width in bytes.
+    ///
+    /// # Errors
+    /// When that is not allowed.
+    #[inline(always)]
+    pub fn read<T: Copy>(&mut self, run: &mut Run<'_>, address: u64) -> Result<T, Denied> {
+        self.range(run, address, size_of::<T>() as u64, false)?;
+        let place = core::ptr::with_exposed_provenance::<T>(address as usize);
+        // SAFETY: the whole range was just found to be readable memory of this run. Others may change it meanwhile, if
+        // it is a map's: then any of the values is right, and nothing is made of it but a number.
+        Ok(unsafe { place.read_unaligned() })
+    }
+
+    /// Writes a number.
+    ///
+    /// # Errors
+    /// When that is not allowed.
+    #[inline(always)]
+    pub fn write<T: Copy>(
+        &mut self,
+        run: &mut Run<'_>,
+        address: u64,
+        value: T,
+    ) -> Result<(), Denied> {
+        self.range(run, address, size_of::<T>() as u64, true)?;
+        let place = core::ptr::with_exposed_provenance_mut::<T>(address as usize);
+        // SAFETY: the whole range was just found to be memory that this run may write; nothing in Rust refers to it
+        // but by raw pointers.
+        unsafe { place.write_unaligned(value) };
+        Ok(())
+    }
+
+    /// Reads one byte that was found to be readable.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn byte(&mut self, run: &mut Run<'_>, address: u64) -> Result<u8, Denied> {
+        self.read::<u8>(run, address)
+    }
+
+    /// Looks for a range where it was not found at once.
+    #[cold]
+    #[inline(never)]
+    fn search(
+        &mut self,
+        run: &mut Run<'_>,
+        address: u64,
+        len: u64,
+        write: bool,
+    ) -> Result<(), Denied> {
+        let top = run.stack as u64 + STACK_LEN as u64;
+        let denied = Denied {
+            address,
+            len: len as u32,
+            write,
+        };
+        if address >= bottom(run) && address < top {
+            if len > top - address {
+                return Err(denied);
+            }
+            self.clear(run, address);
+            return Ok(());
+        }
+        let granted = run.granted.iter();
+        let maps = run.program.maps.iter();
+        let found = granted
+            .filter(|grant| Window::new(**grant).has(address, len, false))
+            .copied()
+            .next()
+            .or_else(|| maps.filter_map(|map| map.value_at(address, len)).next());
+        match found {
+            Some(memory) if memory.writable || !write => {
+                self.recent = Window::new(memory);
+                Ok(())
+            }
+            _ => Err(denied),
+        }
+    }
+
+    /// Makes the stack usable down to an address: takes away what earlier runs left there.
+    fn clear(&mut self, run: &mut Run<'_>, address: u64) {
+        // Pieces of this length, so that a function does not come here for each of its variables.
+        let low = (address & !63).max(bottom(run));
+        if low < run.stack_low {
+            let len = (run.stack_low - low) as usize;
+            let place = core::ptr::with_exposed_provenance_mut::<u8>(low as usize);
+            // SAFETY: `bottom` and `stack_low` are inside the stack, which is this run's alone.
+            unsafe { place.write_bytes(0, len) };
+            run.stack_low = low;
+        }
+        self.frames(run);
+    }
+}
+
+/// Where the stack of the innermost function ends.
+#[inline(always)]
+fn bottom(run: &Run<'_>) -> u64 {
+    let top = run.stack as u64 + STACK_LEN as u64;
+    top - u64::from(run.frames) * FRAME_LEN as u64
+}
+
+/// An atomic operation (RFC 9669, section 5.3) of 4 or 8 bytes. Gives what was there before.
+///
+/// # Errors
+/// Why the run ends.
+#[inline(never)]
+pub(super) fn atomic(
+    view: &mut View,
+    run: &mut Run<'_>,
+    address: u64,
+    len: u64,
+    what: Atomic,
+) -> Result<u64, Stop> {
+    view.range(run, address, len, true)?;
+    if !address.is_multiple_of(len) {
+        return Err(Stop::Misaligned { address });
+    }
+    if len == 4 {
+        let place = core::ptr::with_exposed_provenance_mut::<u32>(address as usize);
+        // SAFETY: found to be memory that this run may write; it is aligned.
+        let place = unsafe { AtomicU32::from_ptr(place) };
+        let value = what.operand as u32;
+        let before = match what.operation & !atomic::FETCH {
+            atomic::ADD => place.fetch_add(value, Ordering::SeqCst),
+            atomic::OR => place.fetch_or(value, Ordering::SeqCst),
+            atomic::AND => place.fetch_and(value, Ordering::SeqCst),
+            atomic::XOR => place.fetch_xor(value, Ordering::SeqCst),
+            XCHG => place.swap(value, Ordering::SeqCst),
+            _ => {
+                let expected = what.expected as u32;
+                let (done, failed) = (Ordering::SeqCst, Ordering::SeqCst);
+                match place.compare_exchange(expected, value, done, failed) {
+                    Ok(before) | Err(before) => before,
+                }
+            }
+        };
+        return Ok(u64::from(before));
+    }
+    let place = core::ptr::with_exposed_provenance_mut::<u64>(address as usize);
+    // SAFETY: found to be memory that this run may write; it is aligned.
+    let place = unsafe { AtomicU64::from_ptr(place) };
+    let value = what.operand;
+    Ok(match what.operation & !atomic::FETCH {
+        atomic::ADD => place.fetch_add(value, Ordering::SeqCst),
+        atomic::OR => place.fetch_or(value, Ordering::SeqCst),
+        atomic::AND => place.fetch_and(value, Ordering::SeqCst),
+        atomic::XOR => place.fetch_xor(value, Ordering::SeqCst),
+        XCHG => place.swap(value, Ordering::SeqCst),
+        _ => {
+            let (done, failed) = (Ordering::SeqCst, Ordering::SeqCst);
+            match place.compare_exchange(what.expected, value, done, failed) {
+                Ok(before) | Err(before) => before,
+            }
+        }
+    })
+}
+
+/// The number of `XCHG` without its `FETCH` bit.
+const XCHG: i32 = atomic::XCHG & !atomic::FETCH;
+
+/// What an atomic operation does.
+pub(super) struct Atomic {
+    /// One of [`atomic`].
+    pub operation: i32,
+    /// The source register.
+    pub operand: u64,
+    /// Register 0, which `CMPXCHG` compares.
+    pub expected: u64,
+}
