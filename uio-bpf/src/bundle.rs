@@ -13,6 +13,9 @@ use crate::kind::Kind;
 /// The version of this form; others are refused.
 pub const VERSION: u16 = 1;
 
+/// What comes before the name of a variable that may be missing (`extern … __weak`).
+pub const WEAK: char = '?';
+
 /// What an object holds, linked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
@@ -22,7 +25,8 @@ pub struct Bundle {
     pub license: String,
     /// Maps, in the order in which programs count them.
     pub maps: Vec<MapDef>,
-    /// Names of the platform's variables and functions whose addresses programs load.
+    /// Names of the platform's variables and functions whose addresses programs load. A name that begins with
+    /// [`WEAK`] may be missing: its address is 0 then.
     pub variables: Vec<String>,
     /// Programs.
     pub programs: Vec<ProgramDef>,
@@ -56,7 +60,8 @@ pub struct MapDef {
     pub max_entries: u32,
     /// Bits of [`map_flags`].
     pub flags: u32,
-    /// What it holds at first (`.rodata`, `.data`): the values from the first on; zero behind it.
+    /// What it holds at first (`.rodata`, `.data`): the values from the first on; zero behind it. Of a program array:
+    /// four bytes a slot, little-endian, 0 for an empty one, else 1 + the number of one of [`Bundle::programs`].
     pub initial: Vec<u8>,
     /// What keys and values are made of, for the host's output; the guest keeps it unread.
     pub types: Vec<u8>,
