@@ -54,4 +54,6 @@ pub struct Tick {
     pub runs: u64,
     /// How many times it should have run and did not.
     pub missed: u64,
+    /// Address of the instruction at which the timer came in between.
+    pub instruction: u64,
 }

@@ -23,3 +23,4 @@ pub mod kind;
 pub mod map;
 pub mod program;
 pub mod run;
+pub mod wire;

@@ -10,6 +10,8 @@
 //!   that function, and so does the start of a program, by a tail call too. A wide instruction
 //!   counts as two. So a run never takes more than it was charged.
 
+use serde::{Deserialize, Serialize};
+
 use crate::helper::Table;
 use crate::isa::{FRAME_LEN, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::program::Program;
@@ -74,7 +76,7 @@ pub enum End {
 }
 
 /// Why the runtime ended a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stop {
     /// It took more instructions than it may.
     Budget,
@@ -165,6 +167,9 @@ pub struct Run<'a> {
     pub grants: u32,
     /// Whether compiled code runs, and not the interpreter.
     pub compiled: bool,
+    /// The innermost addresses of what the program was called from (the function, its return address); 0 for none. The
+    /// others are found from `frame` on.
+    pub origin: [u64; 2],
 }
 
 impl<'a> Run<'a> {
@@ -199,6 +204,7 @@ impl<'a> Run<'a> {
             stack_low: 0,
             grants: 0,
             compiled: false,
+            origin: [0; 2],
         }
     }
 }
