@@ -1,9 +1,10 @@
 //! `cargo xtask`: what developers of this project do.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod bench;
 mod build;
 mod cleanup;
+mod conformance;
 mod demo;
 mod fuzz;
 mod http;
@@ -43,6 +44,8 @@ enum Task {
     Ci,
     /// Measure what the overlay costs, and hold it against its goals.
     Bench(bench::Args),
+    /// Run a folder of eBPF conformance cases.
+    Conformance(conformance::Args),
     /// Run the fuzz targets, or the named ones.
     Fuzz(fuzz::Args),
     /// Look after the patches to the kernel.
@@ -71,6 +74,7 @@ fn run(task: &Task) -> Result<ExitCode> {
         Task::Test(args) => test::run(args),
         Task::Ci => test::run(&test::Args::default()),
         Task::Bench(args) => bench::run(args),
+        Task::Conformance(args) => conformance::run(args),
         Task::Fuzz(args) => fuzz::run(args),
         Task::Patches(command) => patches::run(command),
     }

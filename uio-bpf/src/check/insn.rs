@@ -166,7 +166,9 @@ fn calls(insn: Insn, register: bool) -> Result<(), Why> {
     no_off(insn)?;
     if register {
         no_src(insn)?;
-        return no_imm(insn);
+        // LLVM before 19 has the register in the immediate: `usual` puts it right.
+        let old = insn.dst() == 0 && (1..i32::from(FRAME_POINTER)).contains(&insn.imm);
+        return if old { Ok(()) } else { no_imm(insn) };
     }
     no_dst(insn)?;
     match insn.src() {
@@ -174,4 +176,17 @@ fn calls(insn: Insn, register: bool) -> Result<(), Why> {
         call::BTF => Err(Why::CallBtf),
         _ => Err(Why::CallSource),
     }
+}
+
+/// The instruction in its usual form: with the register of `CALLX` as the destination.
+#[must_use]
+pub fn usual(insn: Insn) -> Insn {
+    if insn.opcode == class::JMP | jump::CALL | SOURCE_REGISTER && insn.imm != 0 {
+        return Insn {
+            regs: insn.imm as u8,
+            imm: 0,
+            ..insn
+        };
+    }
+    insn
 }

@@ -120,6 +120,9 @@ fn resolve(
 ) -> Result<Vec<Arc<Map>>, Reject> {
     let mut maps: Vec<Arc<Map>> = Vec::new();
     for at in 0..insns.len().saturating_sub(1) {
+        if !second[at] {
+            insns[at] = insn::usual(insns[at]);
+        }
         let [low, high] = [insns[at], insns[at + 1]];
         if second[at] || low.class() != class::LD {
             continue;

@@ -143,13 +143,13 @@ fn holds(grant: &Memory, address: u64) -> bool {
 }
 
 /// A place for what a helper will give. Records stay until they are given back; the rest makes room.
-fn free(run: &Run<'_>) -> Option<usize> {
+pub fn free(run: &Run<'_>) -> Option<usize> {
     let empty = run.granted.iter().position(|grant| grant.len == 0);
     empty.or_else(|| run.granted.iter().position(|grant| !grant.writable))
 }
 
 /// Takes a record away from the program.
-fn give_back(run: &mut Run<'_>, address: u64) {
+pub fn give_back(run: &mut Run<'_>, address: u64) {
     if let Some(grant) = run.granted.iter_mut().find(|grant| holds(grant, address)) {
         *grant = Memory::NONE;
         run.grants = run.grants.wrapping_sub(1);

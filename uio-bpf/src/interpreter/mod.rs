@@ -8,6 +8,7 @@ mod machine;
 mod ops;
 mod view;
 
+pub(crate) use helper::{free, give_back};
 pub use machine::{Machine, call_function, release, run};
 pub use ops::Ops;
 
