@@ -71,8 +71,14 @@ pub struct MapDef {
 pub mod map_flags {
     /// Programs only read it (`.rodata`): `BPF_F_RDONLY_PROG`.
     pub const READ_ONLY: u32 = 1 << 7;
+    /// Memory of entries need not be there at once: `BPF_F_NO_PREALLOC`. It always is.
+    pub const NO_PREALLOC: u32 = 1;
+    /// The host may map it: `BPF_F_MMAPABLE`, which says nothing here.
+    pub const MMAPABLE: u32 = 1 << 10;
     /// It belongs to this bundle alone and is never shared by its name: `.rodata`, `.data`, `.bss`.
     pub const PRIVATE: u32 = 1 << 31;
+    /// All that there are.
+    pub const KNOWN: u32 = NO_PREALLOC | READ_ONLY | MMAPABLE | PRIVATE;
 }
 
 /// Types of maps, with the numbers that Linux has for them.

@@ -15,11 +15,13 @@ extern crate alloc;
 
 pub mod bundle;
 pub mod check;
+pub mod errno;
 pub mod helper;
 pub mod interpreter;
 pub mod isa;
 pub mod jit;
 pub mod kind;
+pub mod lock;
 pub mod map;
 pub mod program;
 pub mod run;

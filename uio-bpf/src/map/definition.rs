@@ -1,0 +1,169 @@
+//! Which maps there can be, and making them.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::hash::Keys;
+use super::programs::Programs;
+use super::ring::Ring;
+use super::stacks::{DEPTH, Stacks};
+use super::values::Values;
+use super::{Body, Map};
+use crate::bundle::{MapDef, MapKind, map_flags};
+use crate::lock::Lock;
+
+/// Why a map cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// Keys of this type of map have another length.
+    KeySize,
+    /// Values of this type of map have another length.
+    ValueSize,
+    /// This type of map has another number of entries: at least one, or a power of two of at least 8 bytes.
+    Entries,
+    /// The map has flags that are not offered.
+    Flags,
+    /// There are more values at first than entries, or the type has none.
+    Initial,
+    /// It is larger than any map can be.
+    Size,
+    /// It takes more memory than maps may have.
+    Limit,
+    /// There is no memory for it.
+    Memory,
+}
+
+/// Longest key: what a program's stack can hold.
+const KEY_MAX: u32 = crate::isa::FRAME_LEN as u32;
+
+/// How many values there are of which size.
+pub struct Sizes {
+    /// Bytes of a value.
+    pub value: u32,
+    /// Values of each core.
+    pub count: u32,
+    /// Cores that have values of their own.
+    pub cores: u32,
+}
+
+/// What all of a map's parts take.
+struct Plan {
+    values: Sizes,
+    bytes: u64,
+}
+
+/// The parts of a map, and how many bytes they take.
+pub fn make(def: &MapDef, cores: u32, limit: u64) -> Result<(Values, Body, u64), MapError> {
+    shape(def)?;
+    let plan = plan(def, cores.max(1)).ok_or(MapError::Size)?;
+    if plan.bytes > u64::from(u32::MAX) {
+        return Err(MapError::Size);
+    }
+    if plan.bytes > limit {
+        return Err(MapError::Limit);
+    }
+    let held = u64::from(plan.values.count) * u64::from(def.value_size);
+    let shared = matches!(def.kind, MapKind::Array | MapKind::PerCpuArray);
+    if !def.initial.is_empty() && (!shared || def.initial.len() as u64 > held) {
+        return Err(MapError::Initial);
+    }
+    let writable = def.flags & map_flags::READ_ONLY == 0;
+    let values = Values::new(&plan.values, writable)?;
+    let entries = def.max_entries;
+    let body = match def.kind {
+        MapKind::Array | MapKind::PerCpuArray => Body::Array,
+        MapKind::Hash | MapKind::PerCpuHash => {
+            Body::Hash(Lock::new(Keys::new(def.key_size, entries, false)?))
+        }
+        MapKind::LruHash => Body::Hash(Lock::new(Keys::new(def.key_size, entries, true)?)),
+        MapKind::RingBuffer => Body::Ring(Ring::new(entries)?),
+        MapKind::StackTrace => Body::Stacks(Lock::new(Stacks::new(def.value_size, entries)?)),
+        MapKind::ProgramArray => Body::Programs(Programs::new(entries)?),
+    };
+    Ok((values, body, plan.bytes))
+}
+
+/// The definition as a map keeps it: without its first values.
+pub fn keep(def: &MapDef) -> Result<MapDef, MapError> {
+    let mut name = String::new();
+    name.try_reserve_exact(def.name.len())
+        .map_err(|_| MapError::Memory)?;
+    name.push_str(&def.name);
+    let mut types = Vec::new();
+    types
+        .try_reserve_exact(def.types.len())
+        .map_err(|_| MapError::Memory)?;
+    types.extend_from_slice(&def.types);
+    Ok(MapDef {
+        name,
+        types,
+        initial: Vec::new(),
+        ..*def
+    })
+}
+
+/// Checks sizes and flags.
+fn shape(def: &MapDef) -> Result<(), MapError> {
+    let (key, value) = (def.key_size, def.value_size);
+    let keys = match def.kind {
+        MapKind::Hash | MapKind::PerCpuHash | MapKind::LruHash => key != 0 && key <= KEY_MAX,
+        MapKind::RingBuffer => key == 0,
+        _ => key == 4,
+    };
+    let values = match def.kind {
+        MapKind::RingBuffer => value == 0,
+        MapKind::StackTrace => value != 0 && value.is_multiple_of(8) && value as usize / 8 <= DEPTH,
+        MapKind::ProgramArray => value == 4,
+        _ => value != 0,
+    };
+    let entries = match def.kind {
+        MapKind::RingBuffer => def.max_entries.is_power_of_two() && def.max_entries >= 8,
+        _ => def.max_entries != 0,
+    };
+    if !keys {
+        return Err(MapError::KeySize);
+    }
+    if !values {
+        return Err(MapError::ValueSize);
+    }
+    if !entries {
+        return Err(MapError::Entries);
+    }
+    if def.flags & !map_flags::KNOWN != 0 {
+        return Err(MapError::Flags);
+    }
+    Ok(())
+}
+
+/// How much memory it takes.
+fn plan(def: &MapDef, cores: u32) -> Option<Plan> {
+    let entries = def.max_entries;
+    let (count, cores) = match def.kind {
+        MapKind::Array | MapKind::Hash | MapKind::LruHash => (entries, 1),
+        MapKind::PerCpuArray | MapKind::PerCpuHash => (entries, cores),
+        MapKind::RingBuffer | MapKind::StackTrace | MapKind::ProgramArray => (0, 1),
+    };
+    let values = Sizes {
+        value: def.value_size.max(1),
+        count,
+        cores,
+    };
+    let more = match def.kind {
+        MapKind::Array | MapKind::PerCpuArray => 0,
+        MapKind::Hash | MapKind::LruHash | MapKind::PerCpuHash => {
+            Keys::bytes(def.key_size, entries)?
+        }
+        MapKind::RingBuffer => u64::from(entries),
+        MapKind::StackTrace => Stacks::bytes(def.value_size, entries)?,
+        MapKind::ProgramArray => Programs::bytes(entries)?,
+    };
+    let kept = def
+        .name
+        .len()
+        .checked_add(def.types.len())?
+        .checked_add(size_of::<Map>())?;
+    let bytes = Values::bytes(&values)?
+        .checked_add(more)?
+        .checked_add(kept as u64)?;
+    Some(Plan { values, bytes })
+}
