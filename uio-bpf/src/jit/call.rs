@@ -1,0 +1,195 @@
+//! Calls (RFC 9669, section 4.3.1).
+
+use super::emit::{Arith, Cond, RAX, RBP, Rm, Shift, Width, op};
+use super::entry::BY_NUMBER;
+use super::facts::{callee, is_helper_call, is_local_call, keeps_records};
+use super::generate::{BUDGET, Generator, Place, RUN, SCRATCH, SCRATCH2, field, native};
+use crate::helper::Argument;
+use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, Insn};
+
+/// The helper that looks a key up in a map.
+const LOOKUP: u32 = 1;
+
+/// Bytes of an entry in the table of functions: how many instructions, how far from the table.
+pub const ENTRY_LEN: usize = 16;
+
+/// An array's values.
+struct Array {
+    base: u64,
+    stride: u32,
+    entries: u32,
+}
+
+fn array(_map: &crate::map::Map) -> Option<Array> {
+    None
+}
+
+impl Generator<'_> {
+    /// `CALL` and `CALLX`.
+    pub(super) fn call(&mut self, insn: Insn, at: usize) {
+        if is_local_call(insn) {
+            self.call_local(callee(insn, at), at);
+        } else if is_helper_call(insn) {
+            self.call_helper(insn.imm as u32, at);
+        } else {
+            self.call_indirect(insn.dst(), at);
+        }
+    }
+
+    fn call_local(&mut self, start: usize, at: usize) {
+        let functions = &self.program.functions;
+        let Ok(number) = functions.binary_search_by_key(&(start as u32), |one| one.start) else {
+            return;
+        };
+        let len = functions.get(number).map_or(0, |one| one.end - one.start);
+        if self.facts.indirect {
+            self.frame_left(at);
+        }
+        self.charge(len as usize);
+        self.leave(at, Some(Cond::Sign), Place::LeaveBudget);
+        let target = self.function_of(number);
+        self.emit.call(target);
+    }
+
+    /// Ends the run if there is no frame left for a function that is called. Where all calls name what
+    /// they call, that was checked before.
+    fn frame_left(&mut self, at: usize) {
+        let below = Rm::Mem(RBP, -(FRAME_LEN as i32));
+        self.emit.op(Width::Quad, op::LEA, SCRATCH2, below);
+        self.emit.op(Width::Quad, 0x3b, SCRATCH2, field::STACK);
+        self.leave(at, Some(Cond::BelowEqual), Place::LeaveFrames);
+    }
+
+    fn call_helper(&mut self, id: u32, at: usize) {
+        if id == LOOKUP && self.look_up() {
+            return;
+        }
+        let Some(helper) = self.table.get(id) else {
+            return;
+        };
+        if helper.prototype.arguments.contains(&Argument::Function) {
+            self.emit.store(Width::Quad, field::FRAME_POINTER, RBP);
+        }
+        if keeps_records(&helper.prototype) {
+            self.emit.store_imm(Width::Quad, field::CALLEE, id as i32);
+            self.call_native(BY_NUMBER as usize as u64, at);
+        } else {
+            self.call_native(helper.call as usize as u64, at);
+        }
+    }
+
+    /// Calls a helper's code.
+    fn call_native(&mut self, address: u64, at: usize) {
+        let kept = self.kept(at);
+        let odd = kept.count_ones() % 2 != 0;
+        for register in (1..=5).filter(|register| kept & 1 << register != 0) {
+            self.emit.push(native(register));
+        }
+        if odd {
+            self.emit.push(SCRATCH);
+        }
+        if self.facts.charges {
+            self.emit.store(Width::Quad, field::BUDGET, BUDGET);
+        }
+        self.emit.mov(Width::Quad, SCRATCH, RUN);
+        self.emit.set(RAX, address);
+        self.emit.call_reg(RAX);
+        if self.facts.charges {
+            self.emit.load(Width::Quad, BUDGET, field::BUDGET);
+        }
+        if odd {
+            self.emit.pop(SCRATCH);
+        }
+        for register in (1..=5).rev().filter(|register| kept & 1 << register != 0) {
+            self.emit.pop(native(register));
+        }
+        self.emit
+            .arith_imm(Width::Quad, Arith::Cmp, field::LEAVE, 0);
+        self.leave(at, Some(Cond::NotEqual), Place::LeaveHelper);
+    }
+
+    /// Looks a number up in the array whose address is in register 1, if one is.
+    fn look_up(&mut self) -> bool {
+        let Some(address) = self.map else {
+            return false;
+        };
+        let maps = &self.program.maps;
+        let map = maps
+            .iter()
+            .find(|&map| alloc::sync::Arc::as_ptr(map) as u64 == address);
+        let Some(array) = map.and_then(|map| array(map)) else {
+            return false;
+        };
+        let key = Rm::Mem(native(2), 0);
+        if array.entries == 1 {
+            self.emit.set(RAX, 0);
+            self.emit.arith_imm(Width::Long, Arith::Cmp, key, 0);
+            let outside = self.emit.forward(Some(Cond::NotEqual as u8));
+            self.emit.set(RAX, array.base);
+            self.emit.here(outside);
+            return true;
+        }
+        self.emit.load(Width::Long, SCRATCH, key);
+        self.emit.set(RAX, 0);
+        self.emit.arith_imm(
+            Width::Long,
+            Arith::Cmp,
+            Rm::Reg(SCRATCH),
+            array.entries as i32,
+        );
+        let outside = self.emit.forward(Some(Cond::AboveEqual as u8));
+        self.emit.set(RAX, array.base);
+        if array.stride.is_power_of_two() {
+            let by = array.stride.trailing_zeros() as u8;
+            self.emit.shift_imm(Width::Quad, Shift::Shl, SCRATCH, by);
+        } else {
+            self.emit
+                .imul_imm(Width::Quad, SCRATCH, SCRATCH, array.stride as i32);
+        }
+        self.emit
+            .arith(Width::Quad, Arith::Add, Rm::Reg(RAX), SCRATCH);
+        self.emit.here(outside);
+        true
+    }
+
+    /// `CALLX`: a function by its token, a helper by its number.
+    fn call_indirect(&mut self, register: u8, at: usize) {
+        let value = native(register);
+        self.emit.mov(Width::Quad, SCRATCH, value);
+        self.emit.set(SCRATCH2, FUNCTION_TOKEN);
+        self.emit
+            .arith(Width::Quad, Arith::Sub, Rm::Reg(SCRATCH), SCRATCH2);
+        let count = self.program.functions.len() as i32;
+        self.emit
+            .arith_imm(Width::Quad, Arith::Cmp, Rm::Reg(SCRATCH), count);
+        let other = self.emit.forward(Some(Cond::AboveEqual as u8));
+        self.frame_left(at);
+        self.function_entry();
+        self.emit.op(Width::Quad, 0x2b, BUDGET, Rm::Mem(SCRATCH, 0));
+        self.leave(at, Some(Cond::Sign), Place::LeaveBudget);
+        self.emit.call_reg(SCRATCH2);
+        let done = self.emit.forward(None);
+        self.emit.here(other);
+        self.emit.store(Width::Quad, field::CALLEE, value);
+        self.emit.store(Width::Quad, field::FRAME_POINTER, RBP);
+        self.call_native(BY_NUMBER as usize as u64, at);
+        self.emit.here(done);
+    }
+
+    /// From a function's number in one register to its entry in the table there, and its code in the other
+    /// one.
+    pub(super) fn function_entry(&mut self) {
+        let table = self.place_of(Place::Functions);
+        self.emit.lea_rip(SCRATCH2, table);
+        self.emit.shift_imm(
+            Width::Quad,
+            Shift::Shl,
+            SCRATCH,
+            ENTRY_LEN.trailing_zeros() as u8,
+        );
+        self.emit
+            .arith(Width::Quad, Arith::Add, Rm::Reg(SCRATCH), SCRATCH2);
+        self.emit
+            .op(Width::Quad, 0x03, SCRATCH2, Rm::Mem(SCRATCH, 8));
+    }
+}
