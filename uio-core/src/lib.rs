@@ -12,6 +12,8 @@ extern crate alloc;
 #[cfg(any(test, feature = "test-utils"))]
 extern crate std;
 
+#[cfg(feature = "bpf")]
+pub mod bpf;
 pub mod channel;
 pub mod command;
 pub mod commands;
