@@ -32,6 +32,11 @@ pub struct FunctionEntry {
     pub stack: u64,
 }
 
+impl FunctionEntry {
+    /// How many arguments it has.
+    pub const ARGUMENTS: usize = 6;
+}
+
 /// The context of [`Kind::Fexit`].
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]

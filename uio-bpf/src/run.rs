@@ -12,6 +12,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use alloc::sync::Arc;
+
 use crate::helper::Table;
 use crate::isa::{FRAME_LEN, MAX_FRAMES, MAX_TAIL_CALLS};
 use crate::program::Program;
@@ -170,6 +172,8 @@ pub struct Run<'a> {
     /// The innermost addresses of what the program was called from (the function, its return address); 0 for none. The
     /// others are found from `frame` on.
     pub origin: [u64; 2],
+    /// Programs that it went on in.
+    pub held: Held,
 }
 
 impl<'a> Run<'a> {
@@ -205,7 +209,20 @@ impl<'a> Run<'a> {
             grants: 0,
             compiled: false,
             origin: [0; 2],
+            held: Held([const { None }; 2]),
         }
+    }
+}
+
+/// What keeps programs that a run went on in by tail calls: the one that runs, and the one that it goes on
+/// in. A run is never the last that holds a program, see [`crate::map::Programs`].
+pub struct Held([Option<Arc<Program>>; 2]);
+
+impl Held {
+    /// Holds a program, and lets go of the one before the last.
+    pub fn keep(&mut self, program: Arc<Program>) {
+        self.0.swap(0, 1);
+        self.0[1] = Some(program);
     }
 }
 

@@ -46,7 +46,7 @@ pub fn check(
 ) -> Result<Program, Reject> {
     let second = alone(code)?;
     let functions = functions::functions(code, &second)?;
-    helpers(code, &second, environment.helpers)?;
+    helpers(code, &second, kind, environment.helpers)?;
     let mut insns: Box<[Insn]> = code.into();
     let maps = resolve(&mut insns, &second, &functions, environment)?;
     let ops = Ops::new(&insns, &functions, environment.helpers);
@@ -97,16 +97,24 @@ fn alone(code: &[Insn]) -> Result<Vec<bool>, Reject> {
     Ok(second)
 }
 
-/// Checks that the helpers exist.
-fn helpers(code: &[Insn], second: &[bool], table: &Table<'_>) -> Result<(), Reject> {
+/// Checks that the helpers exist, and that programs of that type may call them.
+fn helpers(
+    code: &[Insn],
+    second: &[bool],
+    kind: Kind,
+    table: &Table<'_>,
+) -> Result<(), Reject> {
     for (at, insn) in code.iter().enumerate() {
         let calls = insn.opcode == class::JMP | jump::CALL && insn.src() == call::HELPER;
-        if !second[at] && calls && table.get(insn.imm as u32).is_none() {
-            return Err(Reject {
-                at: at as u32,
-                why: Why::NoHelper,
-            });
+        if second[at] || !calls {
+            continue;
         }
+        let why = match table.get(insn.imm as u32) {
+            Some(helper) if helper.is_for(kind) => continue,
+            Some(_) => Why::HelperKind,
+            None => Why::NoHelper,
+        };
+        return Err(Reject { at: at as u32, why });
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Why a program is refused.
 
+use serde::{Deserialize, Serialize};
+
 /// A program that is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     /// The instruction, by its number in the program; its length where the program as a whole is refused.
     pub at: u32,
@@ -10,7 +12,7 @@ pub struct Reject {
 }
 
 /// The rules of [`super::check`], by what breaks them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// The program has no instructions.
     Empty,
@@ -66,6 +68,8 @@ pub enum Why {
     CallSource,
     /// There is no helper of this number.
     NoHelper,
+    /// Programs of this type may not call this helper: it needs what their context does not have.
+    HelperKind,
     /// The function can run off its end: its last instruction is neither `exit` nor a jump without a condition.
     NoEnd,
     /// The call is part of a recursion, or leads to one.

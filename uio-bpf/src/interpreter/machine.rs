@@ -305,6 +305,7 @@ fn called_by_register<'a>(run: &Run<'a>, value: u64) -> Result<Callee<'a>, Stop>
         return Ok(Callee::Function(to.start, to.end - to.start));
     }
     let helper = u32::try_from(value).ok().and_then(|id| run.helpers.get(id));
+    let helper = helper.filter(|helper| helper.is_for(run.program.kind));
     helper.map(Callee::Helper).ok_or(Stop::Callee { value })
 }
 

@@ -231,6 +231,7 @@ unsafe extern "sysv64" fn by_number(
     let run = unsafe { &mut *run };
     let value = run.callee;
     let helper = u32::try_from(value).ok().and_then(|id| run.helpers.get(id));
+    let helper = helper.filter(|helper| helper.is_for(run.program.kind));
     let Some(helper) = helper else {
         stop(run, Stop::Callee { value }, NOTED);
         return 0;

@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use super::hash::Keys;
 use super::programs::Programs;
 use super::ring::Ring;
@@ -13,7 +15,7 @@ use crate::bundle::{MapDef, MapKind, map_flags};
 use crate::lock::Lock;
 
 /// Why a map cannot be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MapError {
     /// Keys of this type of map have another length.
     KeySize,

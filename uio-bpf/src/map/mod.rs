@@ -137,6 +137,11 @@ impl Map {
         self.values.get(index, core)
     }
 
+    /// The value of the entry of that number, see [`Self::key_at`]: not counted as used.
+    pub fn value_of(&self, position: u32, core: u32) -> Option<NonNull<u8>> {
+        self.values.get(position, core)
+    }
+
     /// As [`Self::lookup`], of another core's value.
     pub fn lookup_of(&self, key: &[u8], of: u32, core: u32) -> Option<NonNull<u8>> {
         if of >= self.values.cores() {

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use uio_bpf::check::{Environment, check};
-use uio_bpf::helper::{Argument, Helper, Prototype, Returned, Table};
+use uio_bpf::helper::{Argument, Helper, Prototype, Returned, Table, kinds};
 use uio_bpf::interpreter;
 use uio_bpf::isa::Insn;
 use uio_bpf::kind::Kind;
@@ -48,6 +48,7 @@ const UNWIND: Helper<'_> = Helper {
         returns: Returned::Number,
     },
     doc: "Gives its argument; ends the program with 0 when that is 0.",
+    kinds: kinds::ALL,
     call: unwind,
 };
 
