@@ -6,7 +6,6 @@ use alloc::sync::Arc;
 use uio_bpf::helper::Table;
 use uio_bpf::program::Program;
 use uio_bpf::run::{Host, Run, Stop};
-use uio_bpf::spec::Probe;
 
 /// What a kernel gives to eBPF programs. Implemented by the glue, and by a fake for host tests.
 pub trait Tracing: Sync {
@@ -16,8 +15,8 @@ pub trait Tracing: Sync {
     /// The helpers that programs may call: the runtime's, and the application's.
     fn helpers(&self) -> Table<'static>;
 
-    /// The application's static probes.
-    fn probes(&self, each: &mut dyn FnMut(&Probe<'_>));
+    /// Calls `each` with every static probe of the application.
+    fn probes(&self, each: &mut dyn FnMut(&ProbeInfo<'_>));
 
     /// Attaches a program; gives the number of the link. From then on every core runs it there, with at most `budget`
     /// instructions a run.
@@ -90,4 +89,30 @@ pub struct LinkInfo<'a> {
     pub stopped: u64,
     /// Why it ended the last of them, and at which instruction.
     pub last: Option<(Stop, u32)>,
+}
+
+/// A static probe of the application.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeInfo<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Bytes of its structure.
+    pub size: u32,
+    /// Whether what programs return is looked at.
+    pub decides: bool,
+    /// What the structure consists of.
+    pub fields: &'a [FieldInfo<'a>],
+}
+
+/// A field of a probe's structure.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldInfo<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where it begins, in bytes.
+    pub offset: u32,
+    /// Its length in bytes.
+    pub size: u32,
+    /// 0 for an unsigned integer, 1 for a signed one, 2 for bytes (`uio_app::FieldKind`).
+    pub kind: u32,
 }
