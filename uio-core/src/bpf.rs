@@ -1,11 +1,14 @@
 //! What the overlay needs of a kernel so that eBPF programs run in it: places to attach them to, and what they ask
-//! of it while they run. Memory for compiled code comes from [`Isolation::allocate`](crate::isolation::Isolation::allocate).
+//! of it while they run.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use uio_bpf::helper::Table;
 use uio_bpf::program::Program;
 use uio_bpf::run::{Host, Run, Stop};
+
+use crate::isolation::Region;
 
 /// What a kernel gives to eBPF programs. Implemented by the glue, and by a fake for host tests.
 pub trait Tracing: Sync {
@@ -40,6 +43,9 @@ pub trait Tracing: Sync {
     /// function that is traced: what programs share with it is taken by nobody else on this core. `work` is short.
     fn quietly(&self, work: &mut dyn FnMut());
 
+    /// Zeroed memory for compiled code; sealed, its text is executed by the kernel. `None` without memory.
+    fn allocate(&self, bytes: usize) -> Option<Box<dyn Region>>;
+
     /// Copies what programs printed, from byte number `from` on. How many bytes, and the number of the first: a later
     /// one if what was there has made room.
     fn printed(&self, from: u64, out: &mut [u8]) -> (usize, u64);
@@ -53,6 +59,9 @@ pub trait Tracing: Sync {
 pub enum Point<'a> {
     /// Functions, by their addresses; at their entry or exit, as the program's type says.
     Functions(&'a [u64]),
+    /// Functions without sites, by their addresses and the lengths of their first instructions: at a breakpoint. What the
+    /// host says of an instruction is believed.
+    Breakpoints(&'a [(u64, u8)]),
     /// A probe of the application, by its name.
     Probe(&'a str),
     /// The timer: every so many microseconds.
