@@ -25,4 +25,5 @@ pub mod lock;
 pub mod map;
 pub mod program;
 pub mod run;
+pub mod spec;
 pub mod wire;

@@ -15,6 +15,8 @@ mod stack;
 mod system;
 mod text;
 
+use serde::{Deserialize, Serialize};
+
 use crate::kind::Kind;
 use crate::run::Run;
 
@@ -91,7 +93,7 @@ impl Prototype {
 }
 
 /// What an argument of a helper must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Argument {
     /// There is none.
     None,
@@ -133,7 +135,7 @@ pub enum Argument {
 }
 
 /// What a helper returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Returned {
     /// Nothing of use.
     Nothing,

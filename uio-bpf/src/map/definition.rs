@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::hash::Keys;
 use super::programs::Programs;
 use super::ring::Ring;
-use super::stacks::{DEPTH, Stacks};
+use super::rules::{self, RING_MIN};
+use super::stacks::Stacks;
 use super::values::Values;
 use super::{Body, Map};
 use crate::bundle::{MapDef, MapKind, map_flags};
@@ -35,9 +36,6 @@ pub enum MapError {
     Memory,
 }
 
-/// Longest key: what a program's stack can hold.
-const KEY_MAX: u32 = crate::isa::FRAME_LEN as u32;
-
 /// How many values there are of which size.
 pub struct Sizes {
     /// Bytes of a value.
@@ -57,6 +55,7 @@ struct Plan {
 /// The parts of a map, and how many bytes they take.
 pub fn make(def: &MapDef, cores: u32, limit: u64) -> Result<(Values, Body, u64), MapError> {
     shape(def)?;
+    let entries = def.max_entries;
     let plan = plan(def, cores.max(1)).ok_or(MapError::Size)?;
     if plan.bytes > u64::from(u32::MAX) {
         return Err(MapError::Size);
@@ -64,14 +63,15 @@ pub fn make(def: &MapDef, cores: u32, limit: u64) -> Result<(Values, Body, u64),
     if plan.bytes > limit {
         return Err(MapError::Limit);
     }
-    let held = u64::from(plan.values.count) * u64::from(def.value_size);
-    let shared = matches!(def.kind, MapKind::Array | MapKind::PerCpuArray);
-    if !def.initial.is_empty() && (!shared || def.initial.len() as u64 > held) {
+    let each = match def.kind {
+        MapKind::Array | MapKind::PerCpuArray | MapKind::ProgramArray => def.value_size,
+        _ => 0,
+    };
+    if def.initial.len() as u64 > u64::from(entries) * u64::from(each) {
         return Err(MapError::Initial);
     }
     let writable = def.flags & map_flags::READ_ONLY == 0;
     let values = Values::new(&plan.values, writable)?;
-    let entries = def.max_entries;
     let body = match def.kind {
         MapKind::Array | MapKind::PerCpuArray => Body::Array,
         MapKind::Hash | MapKind::PerCpuHash => {
@@ -106,32 +106,19 @@ pub fn keep(def: &MapDef) -> Result<MapDef, MapError> {
 
 /// Checks sizes and flags.
 fn shape(def: &MapDef) -> Result<(), MapError> {
-    let (key, value) = (def.key_size, def.value_size);
-    let keys = match def.kind {
-        MapKind::Hash | MapKind::PerCpuHash | MapKind::LruHash => key != 0 && key <= KEY_MAX,
-        MapKind::RingBuffer => key == 0,
-        _ => key == 4,
-    };
-    let values = match def.kind {
-        MapKind::RingBuffer => value == 0,
-        MapKind::StackTrace => value != 0 && value.is_multiple_of(8) && value as usize / 8 <= DEPTH,
-        MapKind::ProgramArray => value == 4,
-        _ => value != 0,
-    };
-    let entries = match def.kind {
-        MapKind::RingBuffer => def.max_entries.is_power_of_two() && def.max_entries >= 8,
-        _ => def.max_entries != 0,
-    };
-    if !keys {
+    let rule = rules::rule(def.kind);
+    let within = |(least, most), size| least <= size && size <= most;
+    if !within(rule.key, def.key_size) {
         return Err(MapError::KeySize);
     }
-    if !values {
+    if !within(rule.value, def.value_size) || !def.value_size.is_multiple_of(rule.value_unit) {
         return Err(MapError::ValueSize);
     }
-    if !entries {
+    let entries = def.max_entries;
+    if entries == 0 || rule.power_of_two && (!entries.is_power_of_two() || entries < RING_MIN) {
         return Err(MapError::Entries);
     }
-    if def.flags & !map_flags::KNOWN != 0 {
+    if def.flags & !rule.flags != 0 {
         return Err(MapError::Flags);
     }
     Ok(())

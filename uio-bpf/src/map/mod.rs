@@ -17,6 +17,7 @@ mod definition;
 mod hash;
 mod programs;
 mod ring;
+mod rules;
 mod stacks;
 mod values;
 
@@ -25,6 +26,7 @@ use core::ptr::NonNull;
 pub use definition::MapError;
 pub use programs::Programs;
 pub use ring::{Record, Ring};
+pub use rules::RULES;
 pub use stacks::{DEPTH, Stacks, flags as stack_flags};
 
 use definition::Sizes;
@@ -91,7 +93,9 @@ impl Map {
             def: definition::keep(def)?,
             bytes,
         };
-        map.start(&def.initial);
+        if map.has_values() {
+            map.start(&def.initial);
+        }
         Ok(map)
     }
 
