@@ -13,17 +13,6 @@ const LOOKUP: u32 = 1;
 /// Bytes of an entry in the table of functions: how many instructions, how far from the table.
 pub const ENTRY_LEN: usize = 16;
 
-/// An array's values.
-struct Array {
-    base: u64,
-    stride: u32,
-    entries: u32,
-}
-
-fn array(_map: &crate::map::Map) -> Option<Array> {
-    None
-}
-
 impl Generator<'_> {
     /// `CALL` and `CALLX`.
     pub(super) fn call(&mut self, insn: Insn, at: usize) {
@@ -117,9 +106,15 @@ impl Generator<'_> {
         let map = maps
             .iter()
             .find(|&map| alloc::sync::Arc::as_ptr(map) as u64 == address);
-        let Some(array) = map.and_then(|map| array(map)) else {
+        let Some(array) = map.and_then(|map| map.array_layout()) else {
             return false;
         };
+        let Ok(stride) = i32::try_from(array.stride) else {
+            return false;
+        };
+        if array.core_stride != 0 {
+            return false;
+        }
         let key = Rm::Mem(native(2), 0);
         if array.entries == 1 {
             self.emit.set(RAX, 0);
@@ -139,12 +134,11 @@ impl Generator<'_> {
         );
         let outside = self.emit.forward(Some(Cond::AboveEqual as u8));
         self.emit.set(RAX, array.base);
-        if array.stride.is_power_of_two() {
-            let by = array.stride.trailing_zeros() as u8;
+        if stride.count_ones() == 1 {
+            let by = stride.trailing_zeros() as u8;
             self.emit.shift_imm(Width::Quad, Shift::Shl, SCRATCH, by);
         } else {
-            self.emit
-                .imul_imm(Width::Quad, SCRATCH, SCRATCH, array.stride as i32);
+            self.emit.imul_imm(Width::Quad, SCRATCH, SCRATCH, stride);
         }
         self.emit
             .arith(Width::Quad, Arith::Add, Rm::Reg(RAX), SCRATCH);

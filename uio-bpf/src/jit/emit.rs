@@ -403,6 +403,13 @@ impl<'a> Emitter<'a> {
         self.modrm(Width::Long, op::CALL_OR_JMP, 2, Rm::Reg(reg));
     }
 
+    /// `rep stosq`: `rcx` times `rax` from `rdi` on.
+    pub fn fill(&mut self) {
+        self.byte(0xf3);
+        self.byte(0x48);
+        self.byte(0xab);
+    }
+
     /// `ret`.
     pub fn ret(&mut self) {
         self.byte(0xc3);

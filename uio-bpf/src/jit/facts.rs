@@ -49,6 +49,8 @@ pub struct FunctionFacts {
     pub frame: bool,
     /// It accesses memory.
     pub memory: bool,
+    /// Words of its frame that it has to clear: bit 0 is the highest one.
+    pub clear: u64,
 }
 
 /// What is known of a program.
@@ -125,6 +127,12 @@ impl Facts {
         }
         facts.charges |= facts.indirect;
         while facts.live(program, table) {}
+        for (number, &function) in program.functions.iter().enumerate() {
+            let words = super::stack::words(program, &facts, function);
+            if let Some(known) = facts.functions.get_mut(number) {
+                known.clear = words;
+            }
+        }
         Ok(facts)
     }
 

@@ -6,11 +6,14 @@
 //! since a helper may be ended in its middle, too.
 
 use super::call::ENTRY_LEN;
-use super::emit::{Arith, Cond, RBP, RSP, Rm, Width};
+use super::emit::{Arith, Cond, RAX, RBP, RCX, RDI, RSP, Rm, Width, op};
 use super::facts::{ARGUMENTS, FunctionFacts, LIVE, SAVED, bit};
 use super::generate::{BUDGET, Generator, Place, SCRATCH, SCRATCH2, field, native};
 use crate::isa::FRAME_LEN;
 use crate::kind::Kind;
+
+/// More words of a frame than this are cleared all at once.
+const MOST_SINGLE: u32 = 10;
 
 /// Values of [`crate::run::Run::leave`] that code sets itself.
 pub mod leave {
@@ -80,6 +83,7 @@ impl Generator<'_> {
             self.emit
                 .arith_imm(Width::Quad, Arith::Sub, Rm::Reg(RBP), FRAME_LEN as i32);
         }
+        self.clear_frame(number);
         if number != 0 {
             return;
         }
@@ -89,6 +93,30 @@ impl Generator<'_> {
             _ => bit(1),
         };
         self.clear(self.facts.live_at_start() & !given);
+    }
+
+    /// Clears what the function may read of its frame before it has written it.
+    fn clear_frame(&mut self, number: usize) {
+        let words = self.facts.functions.get(number).map_or(0, |one| one.clear);
+        if words.count_ones() <= MOST_SINGLE {
+            for word in (0..64).filter(|word| words & 1 << word != 0) {
+                let place = Rm::Mem(RBP, -8 * (word + 1));
+                self.emit.store_imm(Width::Quad, place, 0);
+            }
+            return;
+        }
+        let count = 64 - words.leading_zeros();
+        self.emit.push(RAX);
+        self.emit.mov(Width::Quad, SCRATCH, RDI);
+        self.emit.mov(Width::Quad, SCRATCH2, RCX);
+        let lowest = Rm::Mem(RBP, -8 * count as i32);
+        self.emit.op(Width::Quad, op::LEA, RDI, lowest);
+        self.emit.set(RCX, u64::from(count));
+        self.emit.set(RAX, 0);
+        self.emit.fill();
+        self.emit.mov(Width::Quad, RCX, SCRATCH2);
+        self.emit.mov(Width::Quad, RDI, SCRATCH);
+        self.emit.pop(RAX);
     }
 
     /// The run begins.

@@ -29,6 +29,7 @@ mod generate;
 pub mod host;
 mod memory;
 mod plan;
+mod stack;
 
 pub use entry::{call_function, finish, run};
 pub use plan::{Code, Error, Plan, compile};
