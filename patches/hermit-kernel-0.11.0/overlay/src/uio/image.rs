@@ -21,6 +21,7 @@ const FEATURES: &str = {
 		("udp", cfg!(feature = "udp")),
 		("vsock", cfg!(feature = "vsock")),
 		("uio", cfg!(feature = "uio")),
+		("uio-bpf", cfg!(feature = "uio-bpf")),
 		("uio-mpk", cfg!(feature = "uio-mpk")),
 		("uio-virtio", cfg!(feature = "uio-virtio")),
 	];

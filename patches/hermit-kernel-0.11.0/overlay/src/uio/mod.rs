@@ -11,6 +11,8 @@
 // Without a transport nobody listens, and most of this waits for one.
 #![cfg_attr(not(feature = "uio-virtio"), allow(dead_code, unused_imports))]
 
+#[cfg(feature = "uio-bpf")]
+mod bpf;
 pub(crate) mod event;
 mod files;
 mod image;

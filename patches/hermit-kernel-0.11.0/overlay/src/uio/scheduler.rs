@@ -261,6 +261,21 @@ impl PerCoreScheduler {
 		})
 	}
 
+	/// As [`Self::uio_stack`], from wherever a program may be called: `None` where the task is being changed. With
+	/// interrupts off.
+	#[cfg(feature = "uio-bpf")]
+	pub(crate) fn uio_peek_stack(&self) -> Option<Range<u64>> {
+		let task = self.current_task.try_borrow().ok()?;
+		let start = task.stacks.get_user_stack().as_u64();
+		Some(start..start + task.stacks.get_user_stack_size() as u64)
+	}
+
+	/// Identifier of the current task, likewise; -1 where it is being changed.
+	#[cfg(feature = "uio-bpf")]
+	pub(crate) fn uio_peek_task(&self) -> i32 {
+		self.current_task.try_borrow().map_or(-1, |task| task.id.into())
+	}
+
 	/// Where all stacks of the current task are, and the one of them that interrupts use.
 	#[cfg(feature = "uio-mpk")]
 	pub(crate) fn uio_stacks(&self) -> (Range<usize>, Range<usize>) {

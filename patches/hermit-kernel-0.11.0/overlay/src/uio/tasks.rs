@@ -70,6 +70,21 @@ pub(super) fn set_name(task: i32, name: &str) {
 	};
 }
 
+/// Fills `out` from the start with the name of a task, and gives the length; 0 without a name, or where names are being
+/// changed. Callable wherever a program may be called.
+#[cfg(feature = "uio-bpf")]
+pub(super) fn name_into(task: i32, out: &mut [u8]) -> usize {
+	let Some(named) = NAMED.try_lock() else {
+		return 0;
+	};
+	let Some(name) = named.names.iter().find(|name| name.task == task) else {
+		return 0;
+	};
+	let len = usize::from(name.len).min(out.len());
+	out[..len].copy_from_slice(&name.text[..len]);
+	len
+}
+
 /// Priority of the overlay task: above the application and above the workers, so that it can
 /// always interrupt one of them.
 pub(super) const OVERLAY_PRIO: Priority = Priority::from(20);

@@ -73,7 +73,7 @@ pub(super) fn install() {
 	}
 }
 
-extern "x86-interrupt" fn timer(_: ExceptionStackFrame) {
+extern "x86-interrupt" fn timer(_frame: ExceptionStackFrame) {
 	increment_irq_counter(TIMER_INTERRUPT_NUMBER);
 	if core_id() != 0 {
 		core_scheduler().handle_waiting_tasks();
@@ -85,7 +85,10 @@ extern "x86-interrupt" fn timer(_: ExceptionStackFrame) {
 	if now >= OURS.load(Ordering::Relaxed) {
 		let sleepers = core_scheduler().uio_rouse_due(now);
 		let programs = program::watch::tick(now);
-		OURS.store(sleepers.min(programs), Ordering::Relaxed);
+		let next = sleepers.min(programs);
+		#[cfg(feature = "uio-bpf")]
+		let next = next.min(super::bpf::timers::tick(now, _frame.instruction_pointer.as_u64(), frame_pointer()));
+		OURS.store(next, Ordering::Relaxed);
 	}
 	if now >= KERNELS.load(Ordering::Relaxed) {
 		core_scheduler().handle_waiting_tasks();
@@ -97,4 +100,20 @@ extern "x86-interrupt" fn timer(_: ExceptionStackFrame) {
 		quiet::woken();
 		quiet::reschedule();
 	}
+}
+
+/// The frame pointer of what was interrupted, where code has frame pointers: this is inlined into the handler, which has
+/// saved it before all else.
+#[cfg(feature = "uio-bpf")]
+#[inline(always)]
+fn frame_pointer() -> u64 {
+	let own: *const u64;
+	// SAFETY: only reads a register.
+	unsafe { core::arch::asm!("mov {}, rbp", out(reg) own, options(nomem, nostack, preserves_flags)) };
+	let stack = core_scheduler().uio_peek_stack();
+	if !own.is_aligned() || !stack.is_some_and(|stack| stack.contains(&(own.addr() as u64))) {
+		return 0;
+	}
+	// SAFETY: a word of the task's own stack.
+	unsafe { own.read_volatile() }
 }

@@ -12,6 +12,10 @@ use x86_64::registers::control::Cr2;
 use super::{Run, idt};
 use crate::arch::kernel::interrupts::IDT;
 
+/// Vector of the exception that the instruction INT3 raises.
+#[cfg(feature = "uio-bpf")]
+const BREAKPOINT: u64 = 3;
+
 /// The kernel's handlers, by vector.
 static KERNEL_HANDLERS: [AtomicU64; 32] = [const { AtomicU64::new(0) }; 32];
 
@@ -36,13 +40,25 @@ struct Stacked {
 	rest: [u64; 6],
 }
 
-/// Asked by every stub. Does not return when the fault is a program's.
-extern "C" fn check(vector: u64, stacked: &Stacked, code_len: u64) {
+/// Asked by every stub. Does not return when the fault is a program's; true if all is done and what was interrupted
+/// goes on.
+extern "C" fn check(vector: u64, stacked: &mut Stacked, code_len: u64) -> bool {
+	#[cfg(feature = "uio-bpf")]
+	if vector == BREAKPOINT {
+		let [instruction, _, _, stack, ..] = &mut stacked.rest;
+		if crate::uio::bpf::breakpoint(instruction, stack) {
+			return true;
+		}
+	} else {
+		let instruction = stacked.rest.get(code_len as usize / 8).copied().unwrap_or(0);
+		let access = if vector == 14 { Cr2::read_raw() } else { 0 };
+		crate::uio::bpf::fault::contain(vector as u8, instruction, access);
+	}
 	if crate::arch::core_local::core_id() != 0 {
-		return;
+		return false;
 	}
 	let Some((_, run)) = Run::current() else {
-		return;
+		return false;
 	};
 	let r = &stacked.registers;
 	let frame = |word: usize| stacked.rest.get(word + code_len as usize / 8).copied().unwrap_or(0);
@@ -57,6 +73,7 @@ extern "C" fn check(vector: u64, stacked: &Stacked, code_len: u64) {
 			r[2], r[1], r[0],
 		],
 	});
+	false
 }
 
 /// A stub for a vector. `$code` is the size of the error code that the processor pushes for it.
@@ -117,6 +134,8 @@ unsafe extern "C" fn any() {
 		"cld",
 		"call {check}",
 		"mov rsp, rbp",
+		"test al, al",
+		"jnz 2f",
 		"lea rax, [rip + {handlers}]",
 		"mov rax, [rax + 8 * rbx]",
 		// In place of rax, which comes last; the handler finds the stack as it was.
@@ -138,9 +157,33 @@ unsafe extern "C" fn any() {
 		"pop rcx",
 		"mov rax, [rsp - 120]",
 		"ret",
+		// Only exceptions without an error code are done with.
+		"2:",
+		"pop r15",
+		"pop r14",
+		"pop r13",
+		"pop r12",
+		"pop r11",
+		"pop r10",
+		"pop r9",
+		"pop r8",
+		"pop rdi",
+		"pop rsi",
+		"pop rbp",
+		"pop rbx",
+		"pop rdx",
+		"pop rcx",
+		"pop rax",
+		"iretq",
 		check = sym check,
 		handlers = sym KERNEL_HANDLERS,
 	)
+}
+
+/// Whether an address is that of a handler before which a stub stands.
+#[cfg(feature = "uio-bpf")]
+pub(in crate::uio) fn is_kernels_handler(address: u64) -> bool {
+	KERNEL_HANDLERS.iter().any(|handler| handler.load(Ordering::Relaxed) == address)
 }
 
 /// Puts the stubs in front of the kernel's handlers.

@@ -7,7 +7,7 @@ use x86_64::structures::idt::InterruptDescriptorTable;
 /// An entry: where the handler is, in three parts, and how it is called.
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
-pub(super) struct Gate {
+pub(in crate::uio) struct Gate {
 	low: u64,
 	high: u64,
 }
@@ -22,7 +22,7 @@ const RING_3: u64 = 3 << 45;
 const _: () = assert!(size_of::<InterruptDescriptorTable>() == 256 * size_of::<Gate>());
 
 /// The entries of a table.
-pub(super) fn gates(table: &mut InterruptDescriptorTable) -> &mut [Gate; 256] {
+pub(in crate::uio) fn gates(table: &mut InterruptDescriptorTable) -> &mut [Gate; 256] {
 	// SAFETY: the table has that size, and consists of such entries.
 	unsafe { &mut *ptr::from_mut(table).cast() }
 }
@@ -32,7 +32,7 @@ impl Gate {
 	#[cfg(feature = "uio-mpk")]
 	pub(super) const EMPTY: Self = Self { low: 0, high: 0 };
 
-	pub(super) fn handler(&self) -> u64 {
+	pub(in crate::uio) fn handler(&self) -> u64 {
 		self.low & 0xffff | self.low >> 32 & 0xffff_0000 | self.high << 32
 	}
 

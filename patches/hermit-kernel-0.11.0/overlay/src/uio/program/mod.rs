@@ -11,15 +11,15 @@ mod arguments;
 mod config;
 mod enter;
 mod exports;
-mod fault;
+pub(super) mod fault;
 mod gates;
-mod idt;
+pub(super) mod idt;
 mod interface;
 #[cfg(feature = "uio-mpk")]
 mod keyed;
 mod memory;
 mod pages;
-mod region;
+pub(super) mod region;
 mod run;
 mod trace;
 pub(super) mod watch;
@@ -85,7 +85,7 @@ impl Isolation for Programs {
 }
 
 /// Puts the handlers of exceptions and of the timer in place, once.
-fn install() {
+pub(super) fn install() {
 	static INSTALLED: AtomicBool = AtomicBool::new(false);
 	if !INSTALLED.swap(true, Ordering::AcqRel) {
 		fault::install();

@@ -36,6 +36,9 @@ pub(super) enum Access {
 	Guard,
 	/// Its code.
 	Text,
+	/// Code of the kernel that was made at run time.
+	#[cfg(feature = "uio-bpf")]
+	KernelText,
 	/// Its constants.
 	Constants,
 	/// Its data, with the number of the protection key that they carry.
@@ -53,6 +56,8 @@ impl Access {
 			Self::Kernel => PRESENT | WRITABLE | NO_EXECUTE,
 			Self::Guard => NO_EXECUTE,
 			Self::Text => own,
+			#[cfg(feature = "uio-bpf")]
+			Self::KernelText => PRESENT,
 			Self::Constants => own | NO_EXECUTE,
 			Self::Data(key) => own | WRITABLE | NO_EXECUTE | u64::from(key) << 59,
 		}

@@ -103,3 +103,29 @@ impl Drop for Frames {
 		HELD.fetch_sub(whole, Ordering::Relaxed);
 	}
 }
+
+/// Memory for code of the kernel that is made at run time: programs do not execute it.
+#[cfg(feature = "uio-bpf")]
+struct KernelCode(Frames);
+
+/// Memory for code of the kernel.
+#[cfg(feature = "uio-bpf")]
+pub(in crate::uio) fn allocate_code(bytes: usize) -> Option<Box<dyn Region>> {
+	Some(Box::new(KernelCode(Frames::new(bytes)?)))
+}
+
+#[cfg(feature = "uio-bpf")]
+impl Region for KernelCode {
+	fn base(&self) -> u64 {
+		self.0.base()
+	}
+
+	fn bytes_mut(&mut self) -> &mut [u8] {
+		self.0.bytes_mut()
+	}
+
+	fn seal(&mut self, text: Range<usize>, _: Range<usize>) {
+		self.0.writable_from = self.0.size;
+		protect(self.0.start + text.start, text.len().align_up(PAGE), Access::KernelText);
+	}
+}

@@ -1,0 +1,137 @@
+//! Functions that are under way and whose end is traced.
+//!
+//! Where such a function's return address was, [`super::entry::exit`] stands. Here is what was there, by
+//! the place on the stack, which belongs to one call of one task as long as the call lasts. A call
+//! that never returns keeps its place here until another has the same place on the stack.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::ptr;
+
+use uio_bpf::kind::FunctionEntry;
+
+/// How many calls can be under way.
+const CALLS: usize = 1024;
+
+/// How far from its best place a call is kept.
+const REACH: usize = 16;
+
+/// A call under way.
+pub(super) struct Call {
+	/// Where its return address was on the stack; 0 for none.
+	slot: AtomicU64,
+	/// The return address.
+	back: u64,
+	/// The function's key in the table.
+	key: u64,
+	/// As it was entered.
+	entry: FunctionEntry,
+	/// When, in cycles.
+	since: u64,
+}
+
+static TABLE: AtomicPtr<Call> = AtomicPtr::new(ptr::null_mut());
+
+/// Makes room, once; false without memory.
+pub(super) fn prepare() -> bool {
+	if !TABLE.load(Ordering::Acquire).is_null() {
+		return true;
+	}
+	let mut calls: Vec<Call> = Vec::new();
+	if calls.try_reserve_exact(CALLS).is_err() {
+		return false;
+	}
+	calls.resize_with(CALLS, || Call {
+		slot: AtomicU64::new(0),
+		back: 0,
+		key: 0,
+		entry: FunctionEntry::default(),
+		since: 0,
+	});
+	let table = Box::into_raw(calls.into_boxed_slice()).cast::<Call>();
+	TABLE.store(table, Ordering::Release);
+	true
+}
+
+/// The places where a call with that slot may be.
+fn places(slot: u64) -> impl Iterator<Item = *mut Call> {
+	let table = TABLE.load(Ordering::Acquire);
+	let first = (slot >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+	(0..REACH).map_while(move |step| {
+		if table.is_null() {
+			return None;
+		}
+		// SAFETY: the table has that many entries, and is never freed.
+		Some(unsafe { table.add((first as usize + step) % CALLS) })
+	})
+}
+
+/// Notes a call whose return address is in `slot`; false when there is no room.
+pub(super) fn note(slot: u64, back: u64, key: u64, entry: &FunctionEntry, since: u64) -> bool {
+	let mut free = None;
+	for place in places(slot) {
+		// SAFETY: entries are there for ever, and this field is atomic.
+		let held = unsafe { &(*place).slot };
+		match held.load(Ordering::Relaxed) {
+			// A call that never returned.
+			other if other == slot => {
+				free = Some(place);
+				break;
+			}
+			0 if free.is_none() => {
+				if held.compare_exchange(0, slot, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+					free = Some(place);
+				}
+			}
+			_ => {}
+		}
+	}
+	let Some(place) = free else {
+		return false;
+	};
+	// SAFETY: the entry is this call's: only who runs on this stack knows its slot, and that is this
+	// core with interrupts off.
+	unsafe {
+		// If the slot was found behind a place that was just taken, the latter is free again.
+		for other in places(slot).filter(|&other| other != place) {
+			let _ = (*other).slot.compare_exchange(slot, 0, Ordering::AcqRel, Ordering::Relaxed);
+		}
+		(&raw mut (*place).back).write(back);
+		(&raw mut (*place).key).write(key);
+		(&raw mut (*place).entry).write(*entry);
+		(&raw mut (*place).since).write(since);
+	}
+	true
+}
+
+/// Takes the call whose return address was in `slot`.
+pub(super) fn take(slot: u64) -> Option<(u64, u64, FunctionEntry, u64)> {
+	let place = find(slot)?;
+	// SAFETY: as in `note`.
+	unsafe {
+		let call = ((*place).back, (*place).key, (*place).entry, (*place).since);
+		(*place).slot.store(0, Ordering::Release);
+		Some(call)
+	}
+}
+
+/// The return address that was in `slot`.
+pub(super) fn back(slot: u64) -> Option<u64> {
+	let place = find(slot)?;
+	// SAFETY: as in `note`; another task's entry does not change while that does not run.
+	Some(unsafe { (*place).back })
+}
+
+fn find(slot: u64) -> Option<*mut Call> {
+	// SAFETY: entries are there for ever, and this field is atomic.
+	places(slot).find(|&place| unsafe { (*place).slot.load(Ordering::Acquire) } == slot)
+}
+
+/// Bytes that the table holds.
+pub(super) fn held() -> usize {
+	if TABLE.load(Ordering::Relaxed).is_null() {
+		return 0;
+	}
+	CALLS * size_of::<Call>()
+}

@@ -1,0 +1,100 @@
+//! Where a function can be attached to, and the bytes there.
+
+use core::ptr;
+
+use hermit_sync::without_interrupts;
+use x86_64::registers::control::{Cr0, Cr0Flags};
+
+use crate::uio::image;
+
+/// Bytes of a site.
+pub(super) const LEN: usize = 5;
+
+/// What the compiler puts at the entry of a function (`uio_build::trace`): `nopl 8(%rax,%rax)`.
+const EMPTY: [u8; LEN] = [0x0f, 0x1f, 0x44, 0x00, 0x08];
+
+/// WRPKRU (Intel SDM volume 2): no bytes that programs may execute must come to hold it.
+const WRPKRU: [u8; 3] = [0x0f, 0x01, 0xef];
+
+/// Whether there is a site at an address of the image's code, with nothing attached.
+pub(super) fn is_empty(at: u64) -> bool {
+	image::is_code(at) && image::is_code(at + LEN as u64) && read::<LEN>(at) == EMPTY
+}
+
+/// The bytes at an address of the image's code.
+pub(super) fn read<const N: usize>(at: u64) -> [u8; N] {
+	let from = ptr::with_exposed_provenance::<[u8; N]>(at as usize);
+	// SAFETY: the caller knows that code of the image is there; it only changes here, under the lock
+	// of attachments.
+	unsafe { from.read_volatile() }
+}
+
+/// Has the site call a function of the kernel. False, and nothing changes, where it cannot.
+pub(super) fn call(at: u64, function: u64) -> bool {
+	let distance = function.wrapping_sub(at + LEN as u64) as i64;
+	let Ok(distance) = i32::try_from(distance) else {
+		return false;
+	};
+	let [a, b, c, d] = distance.to_le_bytes();
+	let bytes = [0xe8, a, b, c, d];
+	// What is before and behind it stays; together they must not be what programs must not find.
+	let mut around: [u8; LEN + 4] = read(at - 2);
+	if let Some(middle) = around.get_mut(2..2 + LEN) {
+		middle.copy_from_slice(&bytes);
+	}
+	if around.windows(WRPKRU.len()).any(|window| window == WRPKRU) {
+		return false;
+	}
+	write(at, bytes);
+	true
+}
+
+/// Makes the site what the compiler made it.
+pub(super) fn clear(at: u64) {
+	write(at, EMPTY);
+}
+
+/// Changes one byte of code, at once.
+pub(super) fn put_byte(at: u64, byte: u8) {
+	without_interrupts(|| put(at, &[byte]));
+	#[cfg(feature = "smp")]
+	super::cores::ask();
+}
+
+/// Changes a site, in an order in which a core that executes it meanwhile does one or the other.
+fn write(at: u64, bytes: [u8; LEN]) {
+	#[cfg(feature = "smp")]
+	if crate::arch::get_processor_count() > 1 {
+		super::cores::write(at, bytes);
+		return;
+	}
+	without_interrupts(|| put(at, &bytes));
+}
+
+/// Writes code of the image, on this core.
+pub(super) fn put(at: u64, bytes: &[u8]) {
+	let flags = Cr0::read();
+	// SAFETY: with interrupts off nothing else runs on this core until the flag is back. What is written
+	// is a whole instruction in place of another of the same length, see `write`.
+	unsafe {
+		Cr0::write(flags - Cr0Flags::WRITE_PROTECT);
+		let to = ptr::with_exposed_provenance_mut::<u8>(at as usize);
+		for (index, &byte) in bytes.iter().enumerate() {
+			to.add(index).write_volatile(byte);
+		}
+		Cr0::write(flags);
+	}
+}
+
+/// As [`put`], an aligned word at once.
+#[cfg(feature = "smp")]
+pub(super) fn put_word(at: u64, word: u64) {
+	let flags = Cr0::read();
+	// SAFETY: as in `put`; the word is aligned.
+	unsafe {
+		Cr0::write(flags - Cr0Flags::WRITE_PROTECT);
+		let to = ptr::with_exposed_provenance_mut::<u64>(at as usize);
+		core::sync::atomic::AtomicU64::from_ptr(to).store(word, core::sync::atomic::Ordering::Release);
+		Cr0::write(flags);
+	}
+}
