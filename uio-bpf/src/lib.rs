@@ -21,6 +21,7 @@ pub mod interpreter;
 pub mod isa;
 pub mod jit;
 pub mod kind;
+pub mod load;
 pub mod lock;
 pub mod map;
 pub mod program;

@@ -28,6 +28,34 @@ pub struct Program {
     pub ops: crate::interpreter::Ops,
     /// As the processor has it, once it was compiled.
     pub native: Option<crate::jit::Code>,
+    /// What it may ask the addresses of.
+    pub symbols: Symbols,
+}
+
+/// Names of the platform's variables and functions that a bundle came with, and their addresses.
+pub type Symbols = Arc<[(Box<str>, u64)]>;
+
+impl Program {
+    /// Bytes of memory that it takes, but for its maps and its machine code.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.name.len()
+            + size_of_val(&*self.insns)
+            + size_of_val(&*self.functions)
+            + self.maps.capacity() * size_of::<Arc<Map>>()
+            + self.ops.bytes()
+    }
+
+    /// The address of a variable or function that its bundle names.
+    #[must_use]
+    pub fn symbol(&self, name: &[u8]) -> Option<u64> {
+        let found = self
+            .symbols
+            .iter()
+            .find(|(known, _)| known.as_bytes() == name);
+        found.map(|&(_, address)| address)
+    }
 }
 
 /// A function of a program.

@@ -58,6 +58,7 @@ pub fn check(
         maps,
         ops,
         native: None,
+        symbols: Arc::new([]),
     })
 }
 

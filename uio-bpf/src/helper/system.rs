@@ -112,7 +112,9 @@ fn symbol(mut a: Arguments<'_, '_>) -> Result {
         .iter()
         .position(|&byte| byte == 0)
         .ok_or(Errno::Invalid)?;
-    let address = a.run.host.symbol(name.get(..end).unwrap_or_default());
+    let name = name.get(..end).unwrap_or_default();
+    let known = a.run.program.symbol(name);
+    let address = known.unwrap_or_else(|| a.run.host.symbol(name));
     a.write::<4>(8).copy_from_slice(&address.to_le_bytes());
     if address == 0 {
         Err(Errno::NoEntry)

@@ -123,7 +123,8 @@ impl Map {
                 stacks.with(core, |stacks| stacks.delete(number))
             }
             Body::Programs(programs) => {
-                return programs.set(index(key).ok_or(Errno::Invalid)?, None, core);
+                let old = programs.set(index(key).ok_or(Errno::Invalid)?, None, core)?;
+                return old.map(|_| ()).ok_or(Errno::NoEntry);
             }
             Body::Ring(_) => return Err(Errno::NotSupported),
         };

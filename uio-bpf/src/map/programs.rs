@@ -1,13 +1,12 @@
 //! Programs by number, for tail calls.
 //!
-//! The host swaps programs while others run. A run that goes on in one holds it ([`Arc`]), so it may be
-//! swapped at any time; but a run must not be the last that holds it, since then the run
-//! would free its memory, wherever it runs. So a program that was taken out stays here, retired, until nobody else
-//! has it, and the host frees it when it changes the map the next time or asks for it.
+//! The host swaps programs while others run. A run that goes on in one holds it ([`crate::run::Held`]), so it
+//! may be taken out at any time. But a run must not be the last that holds a program, since it would
+//! free memory then, wherever it runs: who puts a program here keeps it until nobody else has it, as
+//! [`crate::load::Runtime`] does.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use super::MapError;
 use super::block::boxed;
@@ -20,13 +19,11 @@ type Slot = Option<Arc<Program>>;
 /// Programs.
 pub struct Programs {
     slots: Lock<Box<[Slot]>>,
-    /// Used by the host only.
-    retired: Lock<Vec<Arc<Program>>>,
 }
 
 impl Programs {
     /// How many bytes it takes.
-    pub fn bytes(count: u32) -> Option<u64> {
+    pub(super) fn bytes(count: u32) -> Option<u64> {
         u64::from(count).checked_mul(size_of::<Slot>() as u64)
     }
 
@@ -34,10 +31,9 @@ impl Programs {
     ///
     /// # Errors
     /// [`MapError::Memory`].
-    pub fn new(count: u32) -> Result<Self, MapError> {
+    pub(super) fn new(count: u32) -> Result<Self, MapError> {
         Ok(Self {
             slots: Lock::new(boxed(count as usize, || None)?),
-            retired: Lock::new(Vec::new()),
         })
     }
 
@@ -49,57 +45,37 @@ impl Programs {
         found.flatten()
     }
 
-    /// Puts a program there, or takes away what is there.
+    /// Puts a program there, or takes away what is there. Gives that.
     ///
     /// # Errors
-    /// [`Errno::TooBig`] behind the end, [`Errno::NoMemory`], [`Errno::NoEntry`] when nothing is to be taken
-    /// away.
-    pub fn set(&self, index: u32, program: Slot, core: u32) -> Result<(), Errno> {
-        self.collect(core);
-        let room = self
-            .retired
-            .with(core, |retired| retired.try_reserve(1).is_ok());
-        if room != Some(true) {
-            return Err(Errno::NoMemory);
-        }
-        let taking = program.is_none();
+    /// [`Errno::TooBig`] behind the end, [`Errno::Busy`].
+    pub fn set(
+        &self,
+        index: u32,
+        program: Option<Arc<Program>>,
+        core: u32,
+    ) -> Result<Option<Arc<Program>>, Errno> {
         let old = self.slots.with(core, |slots| {
             let slot = slots.get_mut(index as usize).ok_or(Errno::TooBig)?;
             Ok(core::mem::replace(slot, program))
         });
-        let Some(old) = old.ok_or(Errno::Busy)?? else {
-            return if taking { Err(Errno::NoEntry) } else { Ok(()) };
-        };
-        // Whoever else has it has cloned it before: from here on that number only falls.
-        if Arc::strong_count(&old) > 1 {
-            self.retired.with(core, |retired| retired.push(old));
-        }
-        Ok(())
+        old.ok_or(Errno::Busy)?
     }
 
-    /// Frees what was taken out and nobody runs any more. How many there still are.
-    pub fn collect(&self, core: u32) -> usize {
-        let taken = self.retired.with(core, core::mem::take);
-        let mut taken = taken.unwrap_or_default();
-        // Outside the lock: this frees memory.
-        taken.retain(|program| Arc::strong_count(program) > 1);
-        let left = taken.len();
-        self.retired.with(core, |retired| {
-            if retired.is_empty() {
-                *retired = taken;
-            } else {
-                retired.append(&mut taken);
-            }
+    /// How often it holds a program.
+    pub fn holds(&self, program: &Arc<Program>, core: u32) -> usize {
+        let slots = self.slots.with(core, |slots| {
+            let slots = slots.iter().flatten();
+            slots.filter(|held| Arc::ptr_eq(held, program)).count()
         });
-        left
+        slots.unwrap_or(0)
     }
 
-    /// Takes all programs out. How many of them, and of those that were taken out before, still run.
-    pub fn clear(&self, core: u32) -> usize {
+    /// Takes all programs out.
+    pub fn clear(&self, core: u32) {
         let mut index = 0;
-        while self.set(index, None, core) != Err(Errno::TooBig) {
+        while self.set(index, None, core).err() != Some(Errno::TooBig) {
             index += 1;
         }
-        self.collect(core)
     }
 }
