@@ -1,66 +1,100 @@
 //! Loads, stores and atomic operations (RFC 9669, section 5).
 
-use super::Registers;
-use super::ops::{Code, Op};
-use super::view::{Atomic, Denied, View, atomic};
-use crate::isa;
-use crate::run::{Run, Stop};
+use super::machine::Machine;
+use super::op::{At, Step};
+use super::view::{Atomic, atomic};
+use crate::isa::{self, Insn, class, mode, size};
 
-/// Loads or stores; `None` if it does neither.
-#[inline(always)]
-pub fn access(
-    op: &Op,
-    registers: &mut Registers,
-    view: &mut View,
-    run: &mut Run<'_>,
-) -> Option<Result<(), Denied>> {
-    use Code::*;
-    let offset = op.off as i64 as u64;
-    let from = registers[op.src as usize].wrapping_add(offset);
-    let to = registers[op.dst as usize].wrapping_add(offset);
-    let value = registers[op.src as usize];
-    let loaded = match op.code {
-        Load8 => view.read::<u8>(run, from).map(u64::from),
-        Load16 => view.read::<u16>(run, from).map(u64::from),
-        Load32 => view.read::<u32>(run, from).map(u64::from),
-        Load64 => view.read::<u64>(run, from),
-        LoadSigned8 => view.read::<i8>(run, from).map(|value| value as u64),
-        LoadSigned16 => view.read::<i16>(run, from).map(|value| value as u64),
-        LoadSigned32 => view.read::<i32>(run, from).map(|value| value as u64),
-        Store8K => return Some(view.write(run, to, op.imm as u8)),
-        Store16K => return Some(view.write(run, to, op.imm as u16)),
-        Store32K => return Some(view.write(run, to, op.imm as u32)),
-        Store64K => return Some(view.write(run, to, op.imm)),
-        Store8X => return Some(view.write(run, to, value as u8)),
-        Store16X => return Some(view.write(run, to, value as u16)),
-        Store32X => return Some(view.write(run, to, value as u32)),
-        Store64X => return Some(view.write(run, to, value)),
-        _ => return None,
-    };
-    Some(loaded.map(|value| registers[op.dst as usize] = value))
+/// A step that loads a number of a type, widened as the type is.
+macro_rules! load {
+    ($type:ty) => {{
+        fn step(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let address = machine.src(at).wrapping_add(i64::from(at.off) as u64);
+            match machine.view.read::<$type>(machine.run, address) {
+                Ok(value) => {
+                    *machine.dst(at) = value as i64 as u64;
+                    at.next()
+                }
+                Err(denied) => machine.denied(at, denied),
+            }
+        }
+        step as Step
+    }};
+}
+
+/// A step that stores a number of a type: the source, or the immediate.
+macro_rules! store {
+    ($type:ty, $value:expr) => {{
+        fn step(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let value: fn(&Machine<'_, '_>, At) -> u64 = $value;
+            let value = value(machine, at) as $type;
+            let address = machine.dst(at).wrapping_add(i64::from(at.off) as u64);
+            match machine.view.write::<$type>(machine.run, address, value) {
+                Ok(()) => at.next(),
+                Err(denied) => machine.denied(at, denied),
+            }
+        }
+        step as Step
+    }};
+}
+
+/// The step of an instruction of the classes `LD`, `LDX`, `ST` and `STX`.
+#[must_use]
+pub fn step(insn: Insn) -> Step {
+    let signed = insn.opcode & 0xe0 == mode::MEMSX;
+    match (insn.class(), insn.opcode & 0x18) {
+        (class::LD, _) => wide,
+        (class::LDX, size::B) if signed => load!(i8),
+        (class::LDX, size::H) if signed => load!(i16),
+        (class::LDX, size::W) if signed => load!(i32),
+        (class::LDX, size::B) => load!(u8),
+        (class::LDX, size::H) => load!(u16),
+        (class::LDX, size::W) => load!(u32),
+        (class::LDX, _) => load!(u64),
+        (class::ST, size::B) => store!(u8, |_, at| at.wide()),
+        (class::ST, size::H) => store!(u16, |_, at| at.wide()),
+        (class::ST, size::W) => store!(u32, |_, at| at.wide()),
+        (class::ST, _) => store!(u64, |_, at| at.wide()),
+        (_, size::W) if insn.opcode & 0xe0 == mode::ATOMIC => atomic32,
+        (_, size::DW) if insn.opcode & 0xe0 == mode::ATOMIC => atomic64,
+        (_, size::B) => store!(u8, |machine, at| machine.src(at)),
+        (_, size::H) => store!(u16, |machine, at| machine.src(at)),
+        (_, size::W) => store!(u32, |machine, at| machine.src(at)),
+        (_, _) => store!(u64, |machine, at| machine.src(at)),
+    }
+}
+
+/// `LDDW`: the second half has the high bits.
+fn wide(machine: &mut Machine<'_, '_>, at: At) -> At {
+    let second = at.next();
+    *machine.dst(at) = u64::from(at.imm as u32) | (second.imm as u64) << 32;
+    second.next()
+}
+
+fn atomic32(machine: &mut Machine<'_, '_>, at: At) -> At {
+    atomically(machine, at, 4)
+}
+
+fn atomic64(machine: &mut Machine<'_, '_>, at: At) -> At {
+    atomically(machine, at, 8)
 }
 
 /// An atomic operation, and what it leaves in registers.
-#[inline(never)]
-pub fn atomically(
-    op: &Op,
-    registers: &mut Registers,
-    view: &mut View,
-    run: &mut Run<'_>,
-) -> Result<(), Stop> {
-    let len = if op.code == Code::Atomic32 { 4 } else { 8 };
-    let address = registers[op.dst as usize].wrapping_add(op.off as i64 as u64);
-    let operation = op.imm as i32;
+fn atomically(machine: &mut Machine<'_, '_>, at: At, len: u64) -> At {
+    let address = machine.dst(at).wrapping_add(i64::from(at.off) as u64);
     let what = Atomic {
-        operation,
-        operand: registers[op.src as usize],
-        expected: registers[0],
+        operation: at.imm,
+        operand: machine.src(at),
+        expected: machine.registers[0],
     };
-    let before = atomic(view, run, address, len, what)?;
-    if operation == isa::atomic::CMPXCHG {
-        registers[0] = before;
-    } else if operation & isa::atomic::FETCH != 0 {
-        registers[op.src as usize] = before;
+    let before = match atomic(&mut machine.view, machine.run, address, len, what) {
+        Ok(before) => before,
+        Err(why) => return machine.stop(at, why),
+    };
+    if at.imm == isa::atomic::CMPXCHG {
+        machine.registers[0] = before;
+    } else if at.imm & isa::atomic::FETCH != 0 {
+        machine.registers[at.src as usize] = before;
     }
-    Ok(())
+    at.next()
 }

@@ -1,152 +1,135 @@
-//! Arithmetic (RFC 9669, sections 4.1 and 4.2). Each function is for some of the codes, and says whether it
-//! was for this one.
+//! Arithmetic (RFC 9669, sections 4.1 and 4.2).
 
-use super::Registers;
-use super::ops::{Code, Op};
+use super::machine::Machine;
+use super::op::{At, Step};
+use crate::isa::{Insn, SOURCE_REGISTER, alu, class};
 
-/// On 64 bits.
-#[inline(always)]
-pub fn wide(op: &Op, registers: &mut Registers) -> bool {
-    use Code::*;
-    let left = registers[op.dst as usize];
-    let right = registers[op.src as usize];
-    let value = op.imm;
-    registers[op.dst as usize] = match op.code {
-        Add64K => left.wrapping_add(value),
-        Add64X => left.wrapping_add(right),
-        Sub64K => left.wrapping_sub(value),
-        Sub64X => left.wrapping_sub(right),
-        Mul64K => left.wrapping_mul(value),
-        Mul64X => left.wrapping_mul(right),
-        Or64K => left | value,
-        Or64X => left | right,
-        And64K => left & value,
-        And64X => left & right,
-        Xor64K => left ^ value,
-        Xor64X => left ^ right,
-        Lsh64K => left.wrapping_shl(value as u32),
-        Lsh64X => left.wrapping_shl(right as u32),
-        Rsh64K => left.wrapping_shr(value as u32),
-        Rsh64X => left.wrapping_shr(right as u32),
-        Arsh64K => (left as i64).wrapping_shr(value as u32) as u64,
-        Arsh64X => (left as i64).wrapping_shr(right as u32) as u64,
-        Mov64K => value,
-        Mov64X => right,
-        Neg64 => left.wrapping_neg(),
-        _ => return false,
-    };
-    true
+/// The step of an operation, out of what it does to 64 bits and to 32; the high half becomes zero there.
+macro_rules! of {
+    ($insn:expr, $wide:expr, $narrow:expr) => {{
+        fn wide_k(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let operation: fn(u64, u64) -> u64 = $wide;
+            let dst = machine.dst(at);
+            *dst = operation(*dst, at.wide());
+            at.next()
+        }
+        fn wide_x(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let operation: fn(u64, u64) -> u64 = $wide;
+            let right = machine.src(at);
+            let dst = machine.dst(at);
+            *dst = operation(*dst, right);
+            at.next()
+        }
+        fn narrow_k(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let operation: fn(u32, u32) -> u32 = $narrow;
+            let dst = machine.dst(at);
+            *dst = u64::from(operation(*dst as u32, at.imm as u32));
+            at.next()
+        }
+        fn narrow_x(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let operation: fn(u32, u32) -> u32 = $narrow;
+            let right = machine.src(at) as u32;
+            let dst = machine.dst(at);
+            *dst = u64::from(operation(*dst as u32, right));
+            at.next()
+        }
+        let step: Step = match (
+            $insn.class() == class::ALU,
+            $insn.opcode & SOURCE_REGISTER != 0,
+        ) {
+            (false, false) => wide_k,
+            (false, true) => wide_x,
+            (true, false) => narrow_k,
+            (true, true) => narrow_x,
+        };
+        step
+    }};
 }
 
-/// On the low 32 bits; the high ones become zero.
-#[inline(always)]
-pub fn narrow(op: &Op, registers: &mut Registers) -> bool {
-    use Code::*;
-    let left = registers[op.dst as usize] as u32;
-    let right = registers[op.src as usize] as u32;
-    let value = op.imm as u32;
-    registers[op.dst as usize] = u64::from(match op.code {
-        Add32K => left.wrapping_add(value),
-        Add32X => left.wrapping_add(right),
-        Sub32K => left.wrapping_sub(value),
-        Sub32X => left.wrapping_sub(right),
-        Mul32K => left.wrapping_mul(value),
-        Mul32X => left.wrapping_mul(right),
-        Or32K => left | value,
-        Or32X => left | right,
-        And32K => left & value,
-        And32X => left & right,
-        Xor32K => left ^ value,
-        Xor32X => left ^ right,
-        Lsh32K => left.wrapping_shl(value),
-        Lsh32X => left.wrapping_shl(right),
-        Rsh32K => left.wrapping_shr(value),
-        Rsh32X => left.wrapping_shr(right),
-        Arsh32K => (left as i32).wrapping_shr(value) as u32,
-        Arsh32X => (left as i32).wrapping_shr(right) as u32,
-        Mov32K => value,
-        Mov32X => right,
-        Neg32 => left.wrapping_neg(),
-        _ => return false,
-    });
-    true
+/// A step that makes the destination of itself.
+macro_rules! of_dst {
+    ($operation:expr) => {{
+        fn step(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let operation: fn(u64) -> u64 = $operation;
+            let dst = machine.dst(at);
+            *dst = operation(*dst);
+            at.next()
+        }
+        step as Step
+    }};
 }
 
-/// Division by zero gives zero; modulo zero leaves the low part of the register as it is.
-#[inline(always)]
-pub fn divide(op: &Op, registers: &mut Registers) -> bool {
-    use Code::*;
-    let left = registers[op.dst as usize];
-    let right = registers[op.src as usize];
-    let value = op.imm;
-    registers[op.dst as usize] = match op.code {
-        Div64K => quotient(left, value),
-        Div64X => quotient(left, right),
-        Div32K => quotient(low(left), low(value)),
-        Div32X => quotient(low(left), low(right)),
-        Mod64K => rest(left, value),
-        Mod64X => rest(left, right),
-        Mod32K => rest(low(left), low(value)),
-        Mod32X => rest(low(left), low(right)),
-        Sdiv64K => signed_quotient(left, value),
-        Sdiv64X => signed_quotient(left, right),
-        Sdiv32K => low(signed_quotient(extend(left), extend(value))),
-        Sdiv32X => low(signed_quotient(extend(left), extend(right))),
-        Smod64K => signed_rest(left, value),
-        Smod64X => signed_rest(left, right),
-        Smod32K => low(signed_rest(extend(left), extend(value))),
-        Smod32X => low(signed_rest(extend(left), extend(right))),
-        _ => return false,
-    };
-    true
+/// A step that makes the destination of the source.
+macro_rules! of_src {
+    ($operation:expr) => {{
+        fn step(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let operation: fn(u64) -> u64 = $operation;
+            let right = machine.src(at);
+            *machine.dst(at) = operation(right);
+            at.next()
+        }
+        step as Step
+    }};
 }
 
-/// `MOVSX`, and the order of bytes on a little-endian machine.
-#[inline(always)]
-pub fn convert(op: &Op, registers: &mut Registers) -> bool {
-    use Code::*;
-    let left = registers[op.dst as usize];
-    let right = registers[op.src as usize];
-    registers[op.dst as usize] = match op.code {
-        Movsx64From8 => right as i8 as u64,
-        Movsx64From16 => right as i16 as u64,
-        Movsx64From32 => extend(right),
-        Movsx32From8 => low(right as i8 as u64),
-        Movsx32From16 => low(right as i16 as u64),
-        Low16 => left & 0xffff,
-        Low32 => low(left),
-        Swap16 => u64::from((left as u16).swap_bytes()),
-        Swap32 => u64::from((left as u32).swap_bytes()),
-        Swap64 => left.swap_bytes(),
-        Nop => left,
-        _ => return false,
-    };
-    true
+/// The step of an instruction of the classes `ALU` and `ALU64`.
+#[must_use]
+pub fn step(insn: Insn) -> Step {
+    match (insn.opcode & 0xf0, insn.off) {
+        (alu::ADD, _) => of!(insn, u64::wrapping_add, u32::wrapping_add),
+        (alu::SUB, _) => of!(insn, u64::wrapping_sub, u32::wrapping_sub),
+        (alu::MUL, _) => of!(insn, u64::wrapping_mul, u32::wrapping_mul),
+        (alu::OR, _) => of!(insn, |l, r| l | r, |l, r| l | r),
+        (alu::AND, _) => of!(insn, |l, r| l & r, |l, r| l & r),
+        (alu::XOR, _) => of!(insn, |l, r| l ^ r, |l, r| l ^ r),
+        (alu::LSH, _) => of!(insn, |l, r| l.wrapping_shl(r as u32), u32::wrapping_shl),
+        (alu::RSH, _) => of!(insn, |l, r| l.wrapping_shr(r as u32), u32::wrapping_shr),
+        (alu::ARSH, _) => of!(
+            insn,
+            |l, r| (l as i64).wrapping_shr(r as u32) as u64,
+            |l, r| (l as i32).wrapping_shr(r) as u32
+        ),
+        (alu::DIV, 1) => of!(insn, signed_quotient, signed_narrow_quotient),
+        (alu::DIV, _) => of!(insn, |l, r| l.checked_div(r).unwrap_or(0), |l, r| l
+            .checked_div(r)
+            .unwrap_or(0)),
+        (alu::MOD, 1) => of!(insn, signed_rest, signed_narrow_rest),
+        (alu::MOD, _) => of!(insn, |l, r| l.checked_rem(r).unwrap_or(l), |l, r| l
+            .checked_rem(r)
+            .unwrap_or(l)),
+        (alu::NEG, _) => of!(insn, |l, _| l.wrapping_neg(), |l, _| l.wrapping_neg()),
+        (alu::END, _) => swap(insn),
+        (alu::MOV, 0) => of!(insn, |_, r| r, |_, r| r),
+        (_, bits) => extend(insn.class() == class::ALU, bits),
+    }
 }
 
-/// The low 32 bits.
-#[inline(always)]
-fn low(value: u64) -> u64 {
-    u64::from(value as u32)
+/// `MOVSX`.
+fn extend(narrow: bool, bits: i16) -> Step {
+    match (narrow, bits) {
+        (false, 8) => of_src!(|r| r as i8 as u64),
+        (false, 16) => of_src!(|r| r as i16 as u64),
+        (false, _) => of_src!(|r| r as i32 as u64),
+        (true, 8) => of_src!(|r| u64::from(r as i8 as u32)),
+        (true, _) => of_src!(|r| u64::from(r as i16 as u32)),
+    }
 }
 
-/// The low 32 bits with their sign.
-#[inline(always)]
-fn extend(value: u64) -> u64 {
-    value as i32 as u64
+/// `LE`, `BE` and `BSWAP` (RFC 9669, section 4.2), on a little-endian machine.
+fn swap(insn: Insn) -> Step {
+    let little = insn.class() == class::ALU && insn.opcode & SOURCE_REGISTER == 0;
+    match (little, insn.imm) {
+        (true, 16) => of_dst!(|l| l & 0xffff),
+        (true, 32) => of_dst!(|l| l & 0xffff_ffff),
+        (true, _) => of_dst!(|l| l),
+        (false, 16) => of_dst!(|l| u64::from((l as u16).swap_bytes())),
+        (false, 32) => of_dst!(|l| u64::from((l as u32).swap_bytes())),
+        (false, _) => of_dst!(u64::swap_bytes),
+    }
 }
 
-#[inline(always)]
-fn quotient(left: u64, right: u64) -> u64 {
-    left.checked_div(right).unwrap_or(0)
-}
+// Division by zero gives zero, and modulo zero the left side; what overflows wraps (RFC 9669, section 4.1).
 
-#[inline(always)]
-fn rest(left: u64, right: u64) -> u64 {
-    left.checked_rem(right).unwrap_or(left)
-}
-
-#[inline(always)]
 fn signed_quotient(left: u64, right: u64) -> u64 {
     match right {
         0 => 0,
@@ -154,10 +137,23 @@ fn signed_quotient(left: u64, right: u64) -> u64 {
     }
 }
 
-#[inline(always)]
+fn signed_narrow_quotient(left: u32, right: u32) -> u32 {
+    match right {
+        0 => 0,
+        _ => (left as i32).wrapping_div(right as i32) as u32,
+    }
+}
+
 fn signed_rest(left: u64, right: u64) -> u64 {
     match right {
         0 => left,
         _ => (left as i64).wrapping_rem(right as i64) as u64,
+    }
+}
+
+fn signed_narrow_rest(left: u32, right: u32) -> u32 {
+    match right {
+        0 => left,
+        _ => (left as i32).wrapping_rem(right as i32) as u32,
     }
 }

@@ -6,118 +6,166 @@
 
 use alloc::sync::Arc;
 
+use super::machine::Machine;
+use super::op::At;
 use super::view::View;
+use crate::bundle::map_flags;
 use crate::helper::{Argument, Helper, Returned};
 use crate::isa::FUNCTION_TOKEN;
 use crate::map::Map;
 use crate::run::{Memory, Run, Stop};
 
-/// Calls a helper with registers 1 to 5. Gives register 0.
-///
-/// # Errors
-/// The argument that is not what it must be.
+/// Calls a helper with registers 1 to 5. Its result is register 0.
 ///
 /// # Safety
 /// As [`super::run`].
 #[inline(never)]
-pub(super) unsafe fn call(
-    view: &mut View,
-    run: &mut Run<'_>,
-    helper: &Helper<'_>,
-    arguments: [u64; 5],
-) -> Result<u64, Stop> {
+pub unsafe fn call(machine: &mut Machine<'_, '_>, at: At, helper: &Helper<'_>) -> At {
+    let prototype = &helper.prototype;
     let mut map = None;
-    for index in 0..arguments.len() {
-        let argument = helper.prototype.arguments[index];
+    for (index, &argument) in prototype.arguments.iter().enumerate() {
         if argument == Argument::None {
             break;
         }
-        if !check(view, run, &mut map, argument, arguments, index) {
-            return Err(Stop::Argument {
+        if !check(machine, &mut map, argument, index + 1) {
+            let why = Stop::Argument {
                 helper: helper.id,
                 argument: index as u8 + 1,
-                value: arguments[index],
-            });
+                value: machine.registers[(index + 1) & 7],
+            };
+            return machine.stop(at, why);
         }
     }
-    let slot = match helper.prototype.returns {
-        Returned::RecordOrNull(_) | Returned::MemoryOrNull(_) => match free(run) {
-            Some(slot) => slot,
-            None => return Ok(0),
-        },
-        _ => 0,
-    };
-    let [a, b, c, d, e] = arguments;
-    // SAFETY: the arguments were checked against the prototype; `run` is the caller's alone.
-    let result = unsafe { (helper.call)(a, b, c, d, e, run) };
-    if helper.prototype.arguments[0] == Argument::Record {
-        give_back(run, a);
-        view.forget();
-    }
-    let granted = match helper.prototype.returns {
-        Returned::ValueOrNull => {
-            if let Some(value) = map.and_then(|map| map.value_at(result, 1)) {
-                view.expect(value);
-            }
-            return Ok(result);
-        }
-        Returned::RecordOrNull(number) => Memory {
-            address: result,
-            len: arguments
-                .get(usize::from(number).wrapping_sub(1))
-                .copied()
-                .unwrap_or(0),
-            writable: true,
-        },
-        Returned::MemoryOrNull(len) => Memory {
-            address: result,
-            len: u64::from(len),
-            writable: false,
-        },
-        Returned::Nothing | Returned::Number => return Ok(result),
-    };
-    if result != 0 && granted.len != 0 {
-        run.granted[slot] = granted;
-        run.grants = run.grants.wrapping_add(u32::from(granted.writable));
-        view.expect(granted);
-    }
-    Ok(result)
+    // SAFETY: the caller's, and the arguments were checked.
+    unsafe { checked(machine, at, helper, map) }
 }
 
-/// Whether an argument is what it must be. `map` is the map among the arguments before it.
+/// As [`call`], for helpers that take a map and a key of it alone: what programs call most.
+///
+/// # Safety
+/// As [`super::run`].
+#[inline(always)]
+pub unsafe fn call_with_key(machine: &mut Machine<'_, '_>, at: At, helper: &Helper<'_>) -> At {
+    let [_, map, key, ..] = machine.registers;
+    if let Some(map) = named(machine.run, map)
+        && let Argument::Map(kinds) = helper.prototype.arguments[0]
+        && kinds >> (map.kind() as u32) & 1 != 0
+        && machine
+            .view
+            .range(machine.run, key, u64::from(map.key_size()), false)
+            .is_ok()
+    {
+        // SAFETY: the caller's, and the arguments were checked.
+        return unsafe { checked(machine, at, helper, Some(map)) };
+    }
+    // Which of them is wrong is said there.
+    // SAFETY: the caller's.
+    unsafe { call(machine, at, helper) }
+}
+
+/// Calls a helper whose arguments are right.
+///
+/// # Safety
+/// As [`call`].
+#[inline(always)]
+unsafe fn checked(
+    machine: &mut Machine<'_, '_>,
+    at: At,
+    helper: &Helper<'_>,
+    map: Option<&Map>,
+) -> At {
+    let prototype = &helper.prototype;
+    let gives = matches!(
+        prototype.returns,
+        Returned::RecordOrNull(_) | Returned::MemoryOrNull(_)
+    );
+    if gives && free(machine.run).is_none() {
+        machine.registers[0] = 0;
+        return at.next();
+    }
+    let [_, a, b, c, d, e, ..] = machine.registers;
+    // SAFETY: the arguments were checked against the prototype; the run is the machine's alone.
+    let result = unsafe { (helper.call)(a, b, c, d, e, machine.run) };
+    machine.registers[0] = result;
+    if machine.run.leave != 0 {
+        return machine.leave(at);
+    }
+    match (prototype.returns, map) {
+        (Returned::ValueOrNull, Some(map)) if result != 0 => machine.view.expect(Memory {
+            address: result,
+            len: u64::from(map.value_size()),
+            writable: map.def().flags & map_flags::READ_ONLY == 0,
+        }),
+        (Returned::Number | Returned::Nothing | Returned::ValueOrNull, _) => {
+            if prototype.arguments[0] == Argument::Record {
+                give_back(machine.run, a);
+                machine.view.forget();
+            }
+        }
+        (returns, _) => grant(machine, returns, result),
+    }
+    at.next()
+}
+
+/// Remembers the memory that a helper gave.
+#[inline(never)]
+fn grant(machine: &mut Machine<'_, '_>, returns: Returned, address: u64) {
+    let (len, writable) = match returns {
+        Returned::RecordOrNull(number) => (machine.registers[usize::from(number & 7)], true),
+        Returned::MemoryOrNull(len) => (u64::from(len), false),
+        _ => return,
+    };
+    let granted = Memory {
+        address,
+        len,
+        writable,
+    };
+    if address == 0 || len == 0 {
+        return;
+    }
+    if let Some(slot) = free(machine.run) {
+        machine.run.granted[slot] = granted;
+        machine.run.grants += u32::from(writable);
+        machine.view.expect(granted);
+    }
+}
+
+/// Whether the argument in a register is what it must be. `map` is the map among the arguments
+/// before it.
+#[inline(always)]
 fn check<'a>(
-    view: &mut View,
-    run: &mut Run<'a>,
+    machine: &mut Machine<'_, 'a>,
     map: &mut Option<&'a Map>,
     argument: Argument,
-    arguments: [u64; 5],
-    index: usize,
+    register: usize,
 ) -> bool {
-    let value = arguments[index];
-    let next = arguments.get(index + 1).copied().unwrap_or(0);
+    let value = machine.registers[register & 7];
     let (len, write) = match argument {
-        Argument::None | Argument::Anything | Argument::Constant | Argument::Opaque => return true,
-        Argument::Size { zero } => return zero || value != 0,
-        Argument::Context => return value == run.context.address,
-        Argument::Map(kinds) => {
-            *map = named(run, value);
-            return map.is_some_and(|map| kinds >> (map.kind() as u32) & 1 != 0);
-        }
-        Argument::Function => {
-            let number = value.wrapping_sub(FUNCTION_TOKEN);
-            return number < run.program.functions.len() as u64;
-        }
-        Argument::Record => return run.granted.iter().any(|grant| holds(grant, value)),
-        Argument::Text => return text(view, run, value),
-        Argument::ReadOrNull if value == 0 => return true,
-        Argument::Read | Argument::ReadOrNull => (next, false),
-        Argument::Write => (next, true),
         Argument::Key => (map.map_or(0, |map| u64::from(map.key_size())), false),
         Argument::Value => (map.map_or(0, |map| u64::from(map.value_size())), false),
+        Argument::Map(kinds) => {
+            *map = named(machine.run, value);
+            return map.is_some_and(|map| kinds >> (map.kind() as u32) & 1 != 0);
+        }
+        Argument::None | Argument::Anything | Argument::Constant | Argument::Opaque => return true,
+        Argument::Size { zero } => return zero || value != 0,
+        Argument::Context => return value == machine.run.context.address,
+        Argument::Function => {
+            let number = value.wrapping_sub(FUNCTION_TOKEN);
+            return number < machine.run.program.functions.len() as u64;
+        }
+        Argument::Record => {
+            return machine.run.granted.iter().any(|grant| holds(grant, value));
+        }
+        Argument::Text => return text(&mut machine.view, machine.run, value),
+        Argument::ReadOrNull if value == 0 => return true,
+        // The next argument is the length.
+        Argument::Read | Argument::ReadOrNull => (machine.registers[(register + 1) & 7], false),
+        Argument::Write => (machine.registers[(register + 1) & 7], true),
         Argument::Fixed(len) => (u64::from(len), false),
         Argument::FixedWrite(len) => (u64::from(len), true),
     };
-    len == 0 || view.range(run, value, len, write).is_ok()
+    len == 0 || machine.view.range(machine.run, value, len, write).is_ok()
 }
 
 /// The map of that address, if the program names it.

@@ -1,62 +1,72 @@
 //! Jumps (RFC 9669, section 4.3).
 
-use super::Registers;
-use super::ops::{Code, Op};
+use super::machine::Machine;
+use super::op::{At, Step};
+use crate::isa::{Insn, SOURCE_REGISTER, class, jump};
 
-/// Whether the jump is taken; `None` if it is no jump.
-#[inline(always)]
-#[rustfmt::skip]
-pub fn taken(op: &Op, registers: &Registers) -> Option<bool> {
-    use Code::*;
-    let left = registers[op.dst as usize];
-    let right = registers[op.src as usize];
-    let value = op.imm;
-    Some(match op.code {
-        Ja => true,
-        Jeq64K => left == value,
-        Jeq64X => left == right,
-        Jeq32K => left as u32 == value as u32,
-        Jeq32X => left as u32 == right as u32,
-        Jne64K => left != value,
-        Jne64X => left != right,
-        Jne32K => left as u32 != value as u32,
-        Jne32X => left as u32 != right as u32,
-        Jset64K => left & value != 0,
-        Jset64X => left & right != 0,
-        Jset32K => (left & value) as u32 != 0,
-        Jset32X => (left & right) as u32 != 0,
-        Jgt64K => left > value,
-        Jgt64X => left > right,
-        Jgt32K => (left as u32) > (value as u32),
-        Jgt32X => (left as u32) > (right as u32),
-        Jge64K => left >= value,
-        Jge64X => left >= right,
-        Jge32K => (left as u32) >= (value as u32),
-        Jge32X => (left as u32) >= (right as u32),
-        Jlt64K => left < value,
-        Jlt64X => left < right,
-        Jlt32K => (left as u32) < (value as u32),
-        Jlt32X => (left as u32) < (right as u32),
-        Jle64K => left <= value,
-        Jle64X => left <= right,
-        Jle32K => (left as u32) <= (value as u32),
-        Jle32X => (left as u32) <= (right as u32),
-        Jsgt64K => (left as i64) > (value as i64),
-        Jsgt64X => (left as i64) > (right as i64),
-        Jsgt32K => (left as i32) > (value as i32),
-        Jsgt32X => (left as i32) > (right as i32),
-        Jsge64K => (left as i64) >= (value as i64),
-        Jsge64X => (left as i64) >= (right as i64),
-        Jsge32K => (left as i32) >= (value as i32),
-        Jsge32X => (left as i32) >= (right as i32),
-        Jslt64K => (left as i64) < (value as i64),
-        Jslt64X => (left as i64) < (right as i64),
-        Jslt32K => (left as i32) < (value as i32),
-        Jslt32X => (left as i32) < (right as i32),
-        Jsle64K => (left as i64) <= (value as i64),
-        Jsle64X => (left as i64) <= (right as i64),
-        Jsle32K => (left as i32) <= (value as i32),
-        Jsle32X => (left as i32) <= (right as i32),
-        _ => return None,
-    })
+/// The step of a jump, out of its condition on 64 bits and on 32.
+macro_rules! of {
+    ($insn:expr, $wide:expr, $narrow:expr) => {{
+        fn wide_k(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let holds: fn(u64, u64) -> bool = $wide;
+            let taken = holds(*machine.dst(at), at.wide());
+            machine.jump(at, taken)
+        }
+        fn wide_x(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let holds: fn(u64, u64) -> bool = $wide;
+            let taken = holds(*machine.dst(at), machine.src(at));
+            machine.jump(at, taken)
+        }
+        fn narrow_k(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let holds: fn(u32, u32) -> bool = $narrow;
+            let taken = holds(*machine.dst(at) as u32, at.imm as u32);
+            machine.jump(at, taken)
+        }
+        fn narrow_x(machine: &mut Machine<'_, '_>, at: At) -> At {
+            let holds: fn(u32, u32) -> bool = $narrow;
+            let taken = holds(*machine.dst(at) as u32, machine.src(at) as u32);
+            machine.jump(at, taken)
+        }
+        let step: Step = match (
+            $insn.class() == class::JMP32,
+            $insn.opcode & SOURCE_REGISTER != 0,
+        ) {
+            (false, false) => wide_k,
+            (false, true) => wide_x,
+            (true, false) => narrow_k,
+            (true, true) => narrow_x,
+        };
+        step
+    }};
+}
+
+/// The step of a jump of the classes `JMP` and `JMP32`.
+#[must_use]
+pub fn step(insn: Insn) -> Step {
+    match insn.opcode & 0xf0 {
+        jump::JA if insn.class() == class::JMP32 => far,
+        jump::JA => near,
+        jump::JEQ => of!(insn, |l, r| l == r, |l, r| l == r),
+        jump::JNE => of!(insn, |l, r| l != r, |l, r| l != r),
+        jump::JSET => of!(insn, |l, r| l & r != 0, |l, r| l & r != 0),
+        jump::JGT => of!(insn, |l, r| l > r, |l, r| l > r),
+        jump::JGE => of!(insn, |l, r| l >= r, |l, r| l >= r),
+        jump::JLT => of!(insn, |l, r| l < r, |l, r| l < r),
+        jump::JLE => of!(insn, |l, r| l <= r, |l, r| l <= r),
+        jump::JSGT => of!(insn, |l, r| l as i64 > r as i64, |l, r| l as i32 > r as i32),
+        jump::JSGE => of!(insn, |l, r| l as i64 >= r as i64, |l, r| l as i32
+            >= r as i32),
+        jump::JSLT => of!(insn, |l, r| (l as i64) < r as i64, |l, r| (l as i32)
+            < r as i32),
+        _ => of!(insn, |l, r| l as i64 <= r as i64, |l, r| l as i32
+            <= r as i32),
+    }
+}
+
+fn near(machine: &mut Machine<'_, '_>, at: At) -> At {
+    machine.jump(at, true)
+}
+
+fn far(machine: &mut Machine<'_, '_>, at: At) -> At {
+    machine.jump_by(at, at.imm)
 }

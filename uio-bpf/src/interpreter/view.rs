@@ -87,15 +87,15 @@ impl View {
         }
     }
 
-    /// Says that the number of active functions changed.
+    /// Says that the innermost function has its frame there.
     #[inline(always)]
-    pub fn frames(&mut self, run: &Run<'_>) {
-        let top = run.stack as u64 + STACK_LEN as u64;
-        let start = run.stack_low.max(bottom(run));
+    pub fn frame(&mut self, run: &Run<'_>, pointer: u64) {
+        let start = run.stack_low.max(pointer - FRAME_LEN as u64);
+        let len = run.stack as u64 + STACK_LEN as u64 - start;
         self.stack = Window {
             start,
-            readable: top - start,
-            writable: top - start,
+            readable: len,
+            writable: len,
         };
     }
 
@@ -222,13 +222,13 @@ impl View {
             unsafe { place.write_bytes(0, len) };
             run.stack_low = low;
         }
-        self.frames(run);
+        self.frame(run, bottom(run) + FRAME_LEN as u64);
     }
 }
 
 /// Where the stack of the innermost function ends.
 #[inline(always)]
-fn bottom(run: &Run<'_>) -> u64 {
+pub(super) fn bottom(run: &Run<'_>) -> u64 {
     let top = run.stack as u64 + STACK_LEN as u64;
     top - u64::from(run.frames) * FRAME_LEN as u64
 }

@@ -1,0 +1,119 @@
+//! Calls of functions and helpers, and the way back (RFC 9669, section 4.3).
+#![allow(unsafe_code, reason = "who starts a run answers for its helpers")]
+
+use super::helper;
+use super::machine::{Ending, Machine};
+use super::op::{At, Step};
+use crate::helper::{APPLICATION, Argument, Helper};
+use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, Insn, MAX_FRAMES, SOURCE_REGISTER, call, jump};
+use crate::run::Stop;
+
+/// The step of a call or `EXIT`.
+#[must_use]
+pub fn step(insn: Insn) -> Step {
+    match insn.opcode & 0xf0 {
+        jump::EXIT => exit,
+        _ if insn.opcode & SOURCE_REGISTER != 0 => by_register,
+        _ if insn.src() == call::LOCAL => local,
+        _ if insn.imm as u32 >= APPLICATION => application,
+        _ => own,
+    }
+}
+
+/// A function that the program names: its offset is how long that is.
+fn local(machine: &mut Machine<'_, '_>, at: At) -> At {
+    enter(machine, at, at.jump(at.imm), u32::from(at.off as u16))
+}
+
+/// A helper of the runtime: its offset is the place in the table.
+fn own(machine: &mut Machine<'_, '_>, at: At) -> At {
+    let helper = machine.run.helpers.own.get(usize::from(at.off as u16));
+    call(machine, at, helper, at.wide())
+}
+
+/// A helper of the runtime that takes a map and a key of it.
+fn own_with_key(machine: &mut Machine<'_, '_>, at: At) -> At {
+    let helper = machine.run.helpers.own.get(usize::from(at.off as u16));
+    let Some(helper) = helper else {
+        return call(machine, at, None, at.wide());
+    };
+    // SAFETY: who started the run answers for its helpers and its memory.
+    unsafe { helper::call_with_key(machine, at, helper) }
+}
+
+/// The step of a call of a helper, if there is one for what it takes.
+#[must_use]
+pub fn for_prototype(helper: &Helper<'_>) -> Option<Step> {
+    let taken = &helper.prototype.arguments;
+    let with_key = matches!(taken, [Argument::Map(_), Argument::Key, Argument::None, ..]);
+    with_key.then_some(own_with_key as Step)
+}
+
+/// A helper of the application.
+fn application(machine: &mut Machine<'_, '_>, at: At) -> At {
+    let helper = machine.run.helpers.get(at.imm as u32);
+    call(machine, at, helper, at.wide())
+}
+
+/// `CALLX`.
+fn by_register(machine: &mut Machine<'_, '_>, at: At) -> At {
+    let value = *machine.dst(at);
+    let number = value.wrapping_sub(FUNCTION_TOKEN) as usize;
+    if let Some(to) = machine.run.program.functions.get(number) {
+        let start = At::number(&machine.run.program.ops.0, to.start);
+        return enter(machine, at, start, to.end - to.start);
+    }
+    let id = u32::try_from(value).ok();
+    let helper = id.and_then(|id| machine.run.helpers.get(id));
+    let kind = machine.run.program.kind;
+    call(
+        machine,
+        at,
+        helper.filter(|helper| helper.is_for(kind)),
+        value,
+    )
+}
+
+#[inline(never)]
+fn call(machine: &mut Machine<'_, '_>, at: At, helper: Option<&Helper<'_>>, value: u64) -> At {
+    let Some(helper) = helper else {
+        return machine.stop(at, Stop::Callee { value });
+    };
+    // SAFETY: who started the run answers for its helpers and its memory.
+    unsafe { helper::call(machine, at, helper) }
+}
+
+/// Goes into a function of the program.
+#[inline(always)]
+fn enter(machine: &mut Machine<'_, '_>, at: At, to: At, cost: u32) -> At {
+    if machine.run.frames as usize >= MAX_FRAMES {
+        return machine.stop(at, Stop::Frames);
+    }
+    machine.run.budget -= i64::from(cost);
+    if machine.run.budget < 0 {
+        return machine.stop(at, Stop::Budget);
+    }
+    let depth = (machine.run.frames - machine.base) as usize;
+    let kept = machine.saved.keep(depth, &machine.registers, at.next());
+    if !kept {
+        return machine.stop(at, Stop::Frames);
+    }
+    machine.run.frames += 1;
+    machine.frame(FRAME_LEN.wrapping_neg());
+    to
+}
+
+fn exit(machine: &mut Machine<'_, '_>, at: At) -> At {
+    let depth = (machine.run.frames - machine.base) as usize;
+    // SAFETY: `enter` kept them when it made this depth.
+    let back = unsafe {
+        let registers = &mut machine.registers;
+        machine.saved.restore(depth.wrapping_sub(1), registers)
+    };
+    let Some(back) = back else {
+        return machine.end(at, Ending::Returned);
+    };
+    machine.run.frames -= 1;
+    machine.frame(FRAME_LEN);
+    back
+}
