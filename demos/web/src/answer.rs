@@ -97,6 +97,18 @@ pub fn answer(request: &Request<'_>, site: &Site, snapshot: impl FnOnce() -> Sna
     answer
 }
 
+/// The answer to `request` when it is refused with `status`.
+pub fn refusal(request: &Request<'_>, status: u16) -> Answer {
+    let mut answer = Answer::plain(status);
+    match status {
+        405 => answer.fields.push_str("Allow: GET, HEAD\r\n"),
+        429 | 503 => answer.fields.push_str("Retry-After: 1\r\n"),
+        _ => {}
+    }
+    answer.head_only = request.method == Method::Head;
+    answer
+}
+
 fn status_page(snapshot: &Snapshot) -> Answer {
     match serde_json::to_vec(snapshot) {
         Ok(mut json) => {
@@ -166,7 +178,7 @@ fn wanted(request: &Request<'_>, document: &Document) -> Wanted {
     }
 }
 
-/// The reason phrase of `status`.
+/// The reason phrase of `status` (RFC 9110, 15; RFC 6585; RFC 7725).
 #[must_use]
 pub const fn reason(status: u16) -> &'static str {
     match status {
@@ -174,16 +186,30 @@ pub const fn reason(status: u16) -> &'static str {
         206 => "Partial Content",
         304 => "Not Modified",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
         413 => "Content Too Large",
         414 => "URI Too Long",
         416 => "Range Not Satisfiable",
         417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        425 => "Too Early",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
         500 => "Internal Server Error",
         501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
         _ => "Unknown",
     }

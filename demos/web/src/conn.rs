@@ -1,10 +1,13 @@
 //! One connection: bytes in, bytes out, and no socket.
 
+use std::time::Instant;
+
 use crate::access;
 use crate::answer::{self, Answer};
 use crate::body::{Body, Progress};
 use crate::clock::Clock;
 use crate::out::Out;
+use crate::probes::{self, Asker, Decision};
 use crate::request::{self, Request};
 use crate::response::{self, Common, Persistence};
 use crate::site::Site;
@@ -27,9 +30,15 @@ pub struct Context<'a> {
 #[derive(Debug)]
 pub struct Conn {
     peer: String,
+    /// Which connection this is, counted from 1.
+    number: u64,
+    /// Requests so far.
+    requests: u32,
     input: Vec<u8>,
     out: Out,
     phase: Phase,
+    /// When the head of the request in hand was read, if a probe wants to know.
+    stamp: Option<Instant>,
     /// When the request that is being read began, in the clock's milliseconds.
     began: Option<u64>,
     /// When patience ends, in the clock's milliseconds.
@@ -42,6 +51,9 @@ pub struct Conn {
 enum Phase {
     /// Before or in the head of a request.
     Head,
+    /// Before a request that is left alone until then, in the clock's milliseconds. `input` starts with
+    /// its head, and nothing is added to `out`.
+    Held(u64),
     /// In the body of a request whose answer is ready.
     Body(Body, Box<Ready>),
     /// Nothing more is read; the connection is closed once everything is sent.
@@ -63,14 +75,18 @@ const MUCH: usize = 64 << 10;
 const KEPT: usize = 8 << 10;
 
 impl Conn {
-    /// A connection just accepted from `peer`, which has until `deadline` to send something.
+    /// The connection of that number, just accepted from `peer`, which has until `deadline` to send
+    /// something.
     #[must_use]
-    pub fn new(peer: String, deadline: u64) -> Self {
+    pub fn new(peer: String, number: u64, deadline: u64) -> Self {
         Self {
             peer,
+            number,
+            requests: 0,
             input: Vec::new(),
             out: Out::default(),
             phase: Phase::Head,
+            stamp: None,
             began: None,
             deadline,
             touched: 0,
@@ -83,10 +99,19 @@ impl Conn {
         self.deadline
     }
 
+    /// Until when a request is held back, in the clock's milliseconds.
+    #[must_use]
+    pub fn held_until(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Held(until) => Some(until),
+            _ => None,
+        }
+    }
+
     /// Whether more bytes from the client are wanted now.
     #[must_use]
     pub fn wants_input(&mut self) -> bool {
-        !matches!(self.phase, Phase::End) && self.out.len() <= MUCH
+        !matches!(self.phase, Phase::End | Phase::Held(_)) && self.out.len() <= MUCH
     }
 
     /// Whether it has been between two requests for `span_ms` at `now`.
@@ -118,16 +143,24 @@ impl Conn {
         self.advance(context);
     }
 
-    /// The client sends no more.
+    /// The client sends no more. A request that is held back is answered nevertheless: until then this
+    /// does nothing, and whoever reads on after that learns of the end again.
     pub fn end_of_input(&mut self) {
+        if self.held_until().is_none() {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
         self.phase = Phase::End;
+        self.began = None;
         self.input = Vec::new();
     }
 
     /// The connection is broken: nothing more is read or sent.
     pub fn abandon(&mut self) {
         self.out = Out::default();
-        self.end_of_input();
+        self.end();
     }
 
     /// Part of what waited has been sent, so that requests which were held back can go on.
@@ -140,15 +173,20 @@ impl Conn {
     }
 
     /// Time is up: an idle connection and one that does not take its answer end, and a request
-    /// that does not get on is answered with 408.
+    /// that does not get on is answered with 408. One that was held back is answered.
     pub fn expire(&mut self, context: &mut Context<'_>) {
-        if !self.out.is_empty() {
+        let held = self.held_until();
+        if held.is_some_and(|until| until <= context.clock.now_ms) {
+            self.advance(context);
+        } else if !self.out.is_empty() {
             self.abandon();
+        } else if held.is_some() {
+            self.set_deadline(context);
         } else if self.began.is_some() {
             self.refuse(408, context);
             self.set_deadline(context);
         } else {
-            self.end_of_input();
+            self.end();
         }
     }
 
@@ -183,7 +221,14 @@ impl Conn {
     fn step(&mut self, rest: &[u8], context: &mut Context<'_>) -> Option<usize> {
         match &mut self.phase {
             Phase::End => None,
-            Phase::Head => self.head(rest, context),
+            Phase::Head => self.head(rest, false, context),
+            Phase::Held(until) if *until > context.clock.now_ms => None,
+            Phase::Held(_) => {
+                self.phase = Phase::Head;
+                // What is still to come has all of its time from now on.
+                self.began = None;
+                self.head(rest, true, context)
+            }
             Phase::Body(body, _) => {
                 let (used, progress) = body.read(rest);
                 match progress {
@@ -198,7 +243,8 @@ impl Conn {
         }
     }
 
-    fn head(&mut self, rest: &[u8], context: &mut Context<'_>) -> Option<usize> {
+    /// As [`Conn::step`], where a head is or begins. Of one that `was_held`, what to do is decided.
+    fn head(&mut self, rest: &[u8], was_held: bool, context: &mut Context<'_>) -> Option<usize> {
         // Empty lines before a request line are ignored (RFC 9112, 2.2).
         let blank = rest
             .iter()
@@ -213,7 +259,21 @@ impl Conn {
             Ok(None) if head.len() <= limit => return None,
             Ok(Some((request, len))) if len <= limit => {
                 let line = access::request_line(head);
-                self.request(&request, line, context);
+                let decision = if was_held {
+                    Decision::Serve
+                } else {
+                    self.decide(&request, line)
+                };
+                let refused = match decision {
+                    Decision::Serve => None,
+                    Decision::Refuse(status) => Some(status),
+                    Decision::Delay(ms) => {
+                        // Of the millisecond that has begun, any part may be over.
+                        self.phase = Phase::Held(context.clock.now_ms + ms + 1);
+                        return None;
+                    }
+                };
+                self.request(&request, line, refused, context);
                 return Some(blank + len);
             }
             Ok(_) => {
@@ -228,9 +288,30 @@ impl Conn {
         Some(rest.len())
     }
 
-    fn request(&mut self, request: &Request<'_>, line: &[u8], context: &mut Context<'_>) {
+    fn decide(&mut self, request: &Request<'_>, line: &[u8]) -> Decision {
+        self.requests = self.requests.saturating_add(1);
+        self.stamp = probes::stamp();
+        let asker = Asker {
+            connection: self.number,
+            peer: &self.peer,
+            number: self.requests,
+        };
+        probes::ask(asker, request, line)
+    }
+
+    /// Answers `request`, if it is `refused` with that status, at once or after its body.
+    fn request(
+        &mut self,
+        request: &Request<'_>,
+        line: &[u8],
+        refused: Option<u16>,
+        context: &mut Context<'_>,
+    ) {
         let snapshot = || Snapshot::take(context.open, context.site.generation);
-        let answer = answer::answer(request, context.site, snapshot);
+        let answer = match refused {
+            None => answer::answer(request, context.site, snapshot),
+            Some(status) => answer::refusal(request, status),
+        };
         let mut persistence = match (request.keep_alive, request.one_one) {
             (false, _) => Persistence::Close,
             (true, true) => Persistence::Keep,
@@ -305,9 +386,10 @@ impl Conn {
         let time = &context.clock.common_log;
         access::line(context.log, &self.peer, time, line, status, bytes);
         stats::answered(status, bytes);
+        probes::answered(self.number, line, self.stamp.take(), status, bytes);
         self.began = None;
         if persistence == Persistence::Close {
-            self.end_of_input();
+            self.end();
         }
     }
 
@@ -315,8 +397,11 @@ impl Conn {
         let limits = &context.site.limits;
         let now = context.clock.now_ms;
         self.touched = now.max(1);
+        let held = self.held_until();
         self.deadline = if !self.out.is_empty() {
-            now + limits.write_ms
+            (now + limits.write_ms).min(held.unwrap_or(u64::MAX))
+        } else if let Some(until) = held {
+            until
         } else if let Some(began) = self.began {
             began + limits.request_ms
         } else {

@@ -5,18 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
-use std::time::Duration;
 
 use crate::clock::millis_since;
 use crate::config::{Config, ConfigError};
 use crate::server::Shared;
 use crate::site::Site;
 use crate::stats;
-
-/// How often to look at the time while there are connections, whose deadlines are kept as exactly.
-const TICK: Duration = Duration::from_millis(250);
-/// How often without.
-const IDLE_TICK: Duration = Duration::from_secs(1);
 
 /// Tells a running server what to do, from any thread.
 #[derive(Clone, Debug)]
@@ -64,13 +58,13 @@ pub fn start(shared: Arc<Shared>, config: PathBuf) -> io::Result<Handle> {
 
 fn run(shared: &Shared, reload: &AtomicBool, config: &Path) {
     let _ = uio_app::thread_name(c"control");
+    shared.alarm.attend(thread::current());
     loop {
-        let deadline = shared.next_deadline.load(Ordering::Acquire);
-        thread::park_timeout(if deadline == u64::MAX {
-            IDLE_TICK
-        } else {
-            TICK
-        });
+        let (due, pause) = shared.alarm.look(millis_since(shared.origin));
+        if due {
+            shared.waker.wake();
+        }
+        thread::park_timeout(pause);
         if reload.swap(false, Ordering::AcqRel) {
             self::reload(shared, config);
             shared
@@ -80,9 +74,6 @@ fn run(shared: &Shared, reload: &AtomicBool, config: &Path) {
         if shared.stop.load(Ordering::Acquire) {
             shared.waker.wake();
             return;
-        }
-        if shared.next_deadline.load(Ordering::Acquire) <= millis_since(shared.origin) {
-            shared.waker.wake();
         }
     }
 }

@@ -20,6 +20,16 @@ uio_app::export! {
     /// C: `extern unsigned long web_bytes;`
     pub static web_bytes: AtomicU64 = AtomicU64::new(0);
 
+    /// Requests that a program at the probe `request` refused, since the start.
+    ///
+    /// C: `extern unsigned long web_refused;`
+    pub static web_refused: AtomicU64 = AtomicU64::new(0);
+
+    /// Requests that a program at the probe `request` delayed, since the start.
+    ///
+    /// C: `extern unsigned long web_delayed;`
+    pub static web_delayed: AtomicU64 = AtomicU64::new(0);
+
     /// Requests for the document at `path` since the start; 0 when there never was one.
     ///
     /// C: `unsigned long web_requests_of(const char *path);`

@@ -14,9 +14,11 @@
 //! | [`server`], [`listener`], [`wake`], [`closer`], [`control`] | sockets, threads, time |
 //! | [`log`], [`access`], [`clock`] | what is written to `/var/log` |
 //! | [`stats`], [`exports`] | what the server counts, and what loaded programs see of it |
+//! | [`probes`] | where eBPF programs look at requests and decide on them |
 //! | [`signals`] | `kill HUP` |
 
 pub mod access;
+mod alarm;
 pub mod answer;
 pub mod body;
 pub mod clock;
@@ -30,6 +32,7 @@ pub mod exports;
 pub mod listener;
 pub mod log;
 pub mod out;
+pub mod probes;
 pub mod range;
 pub mod request;
 pub mod response;

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use crate::alarm::{Alarm, NEVER};
 use crate::clock::Clock;
 use crate::closer::Closer;
 use crate::conn::{Conn, Context};
@@ -53,8 +54,8 @@ pub struct Shared {
     site: Mutex<Arc<Site>>,
     /// The generation of `site`: the loop looks at this before it takes the lock.
     generation: AtomicU64,
-    /// When the loop next has to look at the time, in its clock's milliseconds.
-    pub(crate) next_deadline: AtomicU64,
+    /// When the loop next has to look at the time.
+    pub(crate) alarm: Alarm,
     /// Whether the loop takes no more connections.
     full: AtomicBool,
     pub(crate) stop: AtomicBool,
@@ -115,6 +116,9 @@ pub struct Server {
 struct Client {
     stream: TcpStream,
     conn: Conn,
+    /// Whether it is among what the loop sleeps on. One that is held back is not: the end of its connection
+    /// would be reported at once, again and again, and could be dealt with only later.
+    polled: bool,
     ready: bool,
     /// It took less than there was; no use trying before it is ready.
     stalled: bool,
@@ -151,7 +155,7 @@ impl Server {
         let shared = Shared {
             site: Mutex::new(Arc::clone(&site)),
             generation: AtomicU64::new(site.generation),
-            next_deadline: AtomicU64::new(u64::MAX),
+            alarm: Alarm::new(),
             full: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             work: AtomicBool::new(false),
@@ -232,16 +236,20 @@ impl Server {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let mut deadline = u64::MAX;
+        let (mut deadline, mut exact) = (NEVER, NEVER);
         self.interests.clear();
         self.interests
             .push(Interest::new(self.shared.waker.fd(), true, false));
         for client in &mut self.clients {
             let input = client.conn.wants_input();
             let output = !client.conn.out().is_empty();
-            let fd = client.stream.as_raw_fd();
-            self.interests.push(Interest::new(fd, input, output));
             deadline = deadline.min(client.conn.deadline());
+            exact = exact.min(client.conn.held_until().unwrap_or(NEVER));
+            client.polled = input || output;
+            if client.polled {
+                let fd = client.stream.as_raw_fd();
+                self.interests.push(Interest::new(fd, input, output));
+            }
         }
         let full = self.is_full();
         self.shared.full.store(full, Ordering::Release);
@@ -257,7 +265,7 @@ impl Server {
         if self.closer.waiting() > 0 {
             deadline = deadline.min(self.clock.now_ms + CLOSER_PAUSE_MS);
         }
-        self.shared.next_deadline.store(deadline, Ordering::Release);
+        self.shared.alarm.set(deadline, exact);
         if (full || self.waiting) && !self.is_full() {
             // Either one closed between the two looks, and did not know that it had to wake this
             // loop, or there is a place now for one that was left waiting.
@@ -272,7 +280,7 @@ impl Server {
         let mut ready = self.interests.iter().map(Interest::is_ready);
         let woken = ready.next() == Some(true);
         for client in &mut self.clients {
-            client.ready = ready.next() == Some(true);
+            client.ready = client.polled && ready.next() == Some(true);
         }
         self.knocked = listens && ready.next() == Some(true);
         self.fresh = self.fresh.saturating_sub(1);
@@ -335,11 +343,12 @@ impl Server {
                 self.waiting = false;
                 return Ok(());
             };
-            stats::accepted();
+            let number = stats::accepted();
             let deadline = self.clock.now_ms + self.site.limits.request_ms;
             self.clients.push(Client {
                 stream,
-                conn: Conn::new(peer.ip().to_string(), deadline),
+                conn: Conn::new(peer.ip().to_string(), number, deadline),
+                polled: false,
                 ready: false,
                 stalled: false,
             });

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::clock::millis_since;
 use crate::etag::fnv1a;
-use crate::exports::{web_bytes, web_requests};
+use crate::exports::{web_bytes, web_delayed, web_refused, web_requests};
+use crate::probes::Decision;
 
 /// Answers by the first digit of their status, from 1.
 static BY_CLASS: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
@@ -20,6 +21,8 @@ static BY_CLASS: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
 static ACCEPTED: AtomicU64 = AtomicU64::new(0);
 /// Configurations refused.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
+/// Decisions on requests that make no sense.
+static NONSENSE: AtomicU64 = AtomicU64::new(0);
 /// Halvings of a log.
 static ROTATED: AtomicU64 = AtomicU64::new(0);
 /// Log lines that could not be written.
@@ -100,9 +103,20 @@ pub fn answered(status: u16, bytes: u64) {
     }
 }
 
-/// One connection more.
-pub fn accepted() {
-    ACCEPTED.fetch_add(1, Ordering::Relaxed);
+/// One decision of a program on a request; `None` when it makes no sense.
+pub fn decided(decision: Option<Decision>) {
+    let counter = match decision {
+        Some(Decision::Serve) => return,
+        Some(Decision::Refuse(_)) => &web_refused,
+        Some(Decision::Delay(_)) => &web_delayed,
+        None => &NONSENSE,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// One connection more; gives its number, counted from 1.
+pub fn accepted() -> u64 {
+    ACCEPTED.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// One configuration that was refused.
@@ -137,6 +151,8 @@ pub struct Snapshot {
     pub bytes: u64,
     /// Answers by class.
     pub answers: Answers,
+    /// What programs at the probe `request` decided.
+    pub decisions: Decisions,
     /// Connections accepted.
     pub connections: u64,
     /// Connections open now, those that are being closed included.
@@ -164,6 +180,17 @@ pub struct Answers {
     pub server_error: u64,
 }
 
+/// What programs decided; requests that were to be answered as usual are not counted.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Decisions {
+    /// Requests refused.
+    pub refused: u64,
+    /// Requests delayed.
+    pub delayed: u64,
+    /// Decisions that make no sense; those requests were answered as usual.
+    pub nonsense: u64,
+}
+
 impl Snapshot {
     /// Reads all counters; `open` and `generation` belong to one server.
     #[must_use]
@@ -179,6 +206,11 @@ impl Snapshot {
                 redirection,
                 client_error,
                 server_error,
+            },
+            decisions: Decisions {
+                refused: get(&web_refused),
+                delayed: get(&web_delayed),
+                nonsense: get(&NONSENSE),
             },
             connections: get(&ACCEPTED),
             open,

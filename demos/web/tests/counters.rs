@@ -6,8 +6,11 @@ mod support;
 use std::ffi::{CStr, c_char};
 use std::sync::atomic::Ordering;
 
-use support::Running;
-use web::exports::{web_bytes, web_requests, web_requests_of, web_status_line};
+use support::{Running, programs};
+use web::exports::{
+    web_bytes, web_delayed, web_refused, web_requests, web_requests_of, web_status_line,
+};
+use web::probes::DELAY;
 
 fn requests_of(path: &CStr) -> u64 {
     // SAFETY: a string that ends in a NUL.
@@ -47,4 +50,28 @@ fn programs_read_what_clients_did() {
     assert_eq!(json["requests"], 9);
     assert_eq!(json["answers"]["client_error"], 4);
     assert_eq!(json["answers"]["success"], 5);
+    decisions_are_counted(&server);
+}
+
+fn decisions_are_counted(server: &Running) {
+    programs::attach();
+    for (decision, status) in [
+        (0, 404),
+        (403, 403),
+        (429, 429),
+        (DELAY | 5, 404),
+        (DELAY, 404),
+        (7, 404),
+        (600, 404),
+        (u64::MAX, 404),
+    ] {
+        let answer = server.get(&format!("/decide/{decision}"));
+        assert_eq!(answer.status, status, "{decision:#x}");
+    }
+    assert_eq!(web_refused.load(Ordering::Relaxed), 2);
+    assert_eq!(web_delayed.load(Ordering::Relaxed), 1);
+    let status = server.get("/status");
+    let json: serde_json::Value = serde_json::from_slice(&status.body).expect("JSON");
+    let expected = serde_json::json!({"refused": 2, "delayed": 1, "nonsense": 3});
+    assert_eq!(json["decisions"], expected);
 }

@@ -1,6 +1,8 @@
 //! A server in this process, and a client that says exactly what it is told to.
 #![allow(dead_code, reason = "every test file uses some of it")]
 
+pub mod programs;
+
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
