@@ -30,6 +30,8 @@ pub struct Program {
     pub native: Option<crate::jit::Code>,
     /// What it may ask the addresses of.
     pub symbols: Symbols,
+    /// What holds its machine code, and is freed with it.
+    pub memory: Option<Box<dyn Send + Sync>>,
 }
 
 /// Names of the platform's variables and functions that a bundle came with, and their addresses.

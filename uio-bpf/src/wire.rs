@@ -1,6 +1,6 @@
 //! What the commands of a guest answer about eBPF: postcard records, which the host shows.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::bundle::MapKind;
 use crate::kind::Kind;
@@ -17,8 +17,10 @@ pub enum Answer<'a> {
     /// An entry of a map.
     Entry {
         /// Its key.
+        #[serde(serialize_with = "as_bytes")]
         key: &'a [u8],
         /// Its value; of a map with values for each core all of them, one after the other, each padded to 8 bytes.
+        #[serde(serialize_with = "as_bytes")]
         value: &'a [u8],
     },
     /// Something that a program is attached to.
@@ -35,16 +37,25 @@ pub enum Answer<'a> {
         /// Nanoseconds that it took.
         duration: u64,
         /// The buffer after it.
+        #[serde(serialize_with = "as_bytes")]
         context: &'a [u8],
     },
     /// Records of a ring buffer, the length of each (`u32`, little-endian) before it.
-    Records(&'a [u8]),
+    Records(#[serde(serialize_with = "as_bytes")] &'a [u8]),
     /// Records that found no room since the ring buffer exists.
     Lost(u64),
     /// What programs printed: lines.
-    Lines(&'a [u8]),
+    Lines(#[serde(serialize_with = "as_bytes")] &'a [u8]),
     /// A piece of the specification.
-    Spec(&'a [u8]),
+    Spec(#[serde(serialize_with = "as_bytes")] &'a [u8]),
+    /// More bytes of the answer before, which had no room for all of them: of a map's types, an entry's value, a run's
+    /// buffer, or records.
+    More(#[serde(serialize_with = "as_bytes")] &'a [u8]),
+}
+
+/// Writes bytes in one piece; the encoding is that of a sequence of them.
+fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// A program that is loaded.
@@ -87,7 +98,8 @@ pub struct Map<'a> {
     pub memory: u64,
     /// How many values an entry has: one, or one for each core.
     pub values: u32,
-    /// What keys and values are made of, as the host said when it was loaded; asked for with `map show`.
+    /// What keys and values are made of, as the host said when it was loaded; empty in a list of maps.
+    #[serde(serialize_with = "as_bytes")]
     pub types: &'a [u8],
 }
 
@@ -202,5 +214,6 @@ pub struct Refusal<'a> {
     /// The program or map at fault, by name; empty when it is the bundle itself.
     pub name: &'a str,
     /// The rule, encoded as [`crate::load::LoadError`].
+    #[serde(serialize_with = "as_bytes")]
     pub rule: &'a [u8],
 }

@@ -104,20 +104,20 @@ pub struct LinkInfo<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct ProbeInfo<'a> {
     /// Its name.
-    pub name: &'a str,
+    pub name: &'static str,
     /// Bytes of its structure.
     pub size: u32,
     /// Whether what programs return is looked at.
     pub decides: bool,
     /// What the structure consists of.
-    pub fields: &'a [FieldInfo<'a>],
+    pub fields: &'a [FieldInfo],
 }
 
 /// A field of a probe's structure.
 #[derive(Clone, Copy, Debug)]
-pub struct FieldInfo<'a> {
+pub struct FieldInfo {
     /// Its name.
-    pub name: &'a str,
+    pub name: &'static str,
     /// Where it begins, in bytes.
     pub offset: u32,
     /// Its length in bytes.

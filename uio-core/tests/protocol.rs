@@ -161,7 +161,7 @@ fn entries() -> [FromGuest<'static>; 2] {
     })
 }
 
-fn records() -> [Record<'static>; 17] {
+fn records() -> [Record<'static>; 18] {
     let (name, data, text) = (&b""[..], &b""[..], "");
     [
         Record::Command { name: text },
@@ -249,10 +249,11 @@ fn records() -> [Record<'static>; 17] {
             owner: Owner::Program,
             caller: false,
         }),
+        Record::Bpf(data),
     ]
 }
 
-fn failures() -> [Failure<'static>; 23] {
+fn failures() -> [Failure<'static>; 25] {
     let name = &b""[..];
     [
         Failure::UnknownCommand,
@@ -305,6 +306,8 @@ fn failures() -> [Failure<'static>; 23] {
             bytes: name,
         },
         Failure::NoIsolation,
+        Failure::Bpf { arg: 0, data: name },
+        Failure::NoFeature { feature: "" },
     ]
 }
 

@@ -59,6 +59,7 @@ pub fn check(
         ops,
         native: None,
         symbols: Arc::new([]),
+        memory: None,
     })
 }
 

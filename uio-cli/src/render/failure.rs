@@ -46,6 +46,8 @@ pub fn words(argv: &[Vec<u8>], failure: &Failure<'_>) -> String {
         Failure::NotRaised { policy } => plain(format!("the policy of this session is `{}`; it is lowered, never raised", policy.name())),
         Failure::Forbidden { arg, .. } => about(arg, Refused::of(failure).map(|refused| refused.words()).unwrap_or_default()),
         Failure::NoIsolation => plain("this processor has no protection keys; start the VM with `uio run --isolation none` to run programs without".to_owned()),
+        Failure::Bpf { arg, data } => about(arg, hex(data)),
+        Failure::NoFeature { feature } => plain(format!("the image was built without this; build it with the feature `{feature}`")),
     }
 }
 

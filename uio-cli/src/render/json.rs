@@ -99,6 +99,7 @@ pub fn record(record: &Record<'_>) -> Value {
             "flags": format!("{flags:#x}"),
         }),
         Record::Frame(of) => frame(&of),
+        Record::Bpf(data) => json!({ "type": "bpf", "hex": hex(data) }),
     }
 }
 

@@ -151,6 +151,18 @@ pub enum Failure<'a> {
     },
     /// The processor has no protection keys, and nobody asked to do without.
     NoIsolation,
+    /// A request about eBPF failed.
+    Bpf {
+        /// The argument that it is about.
+        arg: u8,
+        /// Why: the postcard encoding of `uio_bpf::wire::Trouble`.
+        data: &'a [u8],
+    },
+    /// The command is of a feature of the kernel that is off.
+    NoFeature {
+        /// The feature's name.
+        feature: &'a str,
+    },
 }
 
 /// What is wrong with a command line.

@@ -1,6 +1,6 @@
 //! Typed answers of commands. The guest sends facts; the host turns them into tables or JSON.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::message::Policy;
 
@@ -96,6 +96,13 @@ pub enum Record<'a> {
     /// A place in the code that a program came through before a fault ended it, the innermost first:
     /// the instruction at fault, then return addresses. Comes before its [`Failure::Fault`].
     Frame(Frame<'a>),
+    /// `bpf`: the postcard encoding of `uio_bpf::wire::Answer`.
+    Bpf(#[serde(serialize_with = "as_bytes")] &'a [u8]),
+}
+
+/// Writes bytes in one piece; the encoding is that of a sequence of them.
+fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// Kind of a file.

@@ -28,7 +28,7 @@ const EMSGSIZE: i32 = 90;
 impl Job<'_> {
     pub(crate) fn record(&self, record: &Record<'_>) -> Result<(), Stop> {
         let room = match record {
-            Record::Bytes { data, .. } => data.len() + SMALL,
+            Record::Bytes { data, .. } | Record::Bpf(data) => data.len() + SMALL,
             _ => SMALL,
         };
         self.send(variant::RECORD, record, room.min(MAX_PAYLOAD), true)
