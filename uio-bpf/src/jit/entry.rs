@@ -175,9 +175,10 @@ pub unsafe fn call_function(run: &mut Run<'_>, token: u64, arguments: [u64; 5]) 
     if run.leave == 0 {
         return Some(value);
     }
+    // Without a reason, the run goes on in another program, or the host ends it.
     match stopped(run, run.leave) {
+        None | Some((Stop::Interrupted, _)) => None,
         Some((why, at)) => stop(run, why, at),
-        None => None,
     }
 }
 

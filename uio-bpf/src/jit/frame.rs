@@ -65,9 +65,9 @@ impl Generator<'_> {
         self.emit.ret();
     }
 
-    /// Whether a function has a frame pointer of its own.
+    /// Whether a function has a frame pointer of its own: if it uses it, or what it calls may.
     fn has_frame(&self, number: usize) -> bool {
-        let uses = |facts: &FunctionFacts| facts.frame;
+        let uses = |facts: &FunctionFacts| facts.frame || facts.calls;
         number != 0 && (self.facts.indirect || self.facts.functions.get(number).is_some_and(uses))
     }
 

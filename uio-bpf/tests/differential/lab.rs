@@ -1,0 +1,288 @@
+//! What programs at random run with, and one run under each engine.
+#![allow(unsafe_code, reason = "starting a run promises what its memory is")]
+
+use std::arch::naked_asm;
+use std::sync::Arc;
+
+use uio_bpf::bundle::{MapDef, MapKind};
+use uio_bpf::check::{Environment, check};
+use uio_bpf::helper::{Argument, Call, Helper, Prototype, Returned, Table, kinds};
+use uio_bpf::isa::Insn;
+use uio_bpf::jit::host::Compiled;
+use uio_bpf::jit::{self, call_function};
+use uio_bpf::kind::Kind;
+use uio_bpf::map::Map;
+use uio_bpf::program::Program;
+use uio_bpf::run::{End, Host, Memory, Run, STACK_LEN, Stop};
+
+/// Bytes of the context.
+pub const CONTEXT_LEN: usize = 64;
+/// Values of each map.
+pub const MAP_VALUES: [u32; 3] = [1, 4, 3];
+/// Bytes of a value; the last map's are 8 longer.
+pub const VALUE_LEN: usize = 16;
+
+/// Numbers of helpers.
+pub mod helper {
+    pub const LOOKUP: u32 = 1;
+    pub const MIX: u32 = 2;
+    pub const CLOBBER: u32 = 3;
+    pub const ALIGNED: u32 = 4;
+    pub const LEAVE: u32 = 5;
+    pub const REPEAT: u32 = 6;
+}
+
+const fn make(id: u32, takes: &[Argument], call: Call) -> Helper<'static> {
+    let returns = if id == helper::LOOKUP {
+        Returned::ValueOrNull
+    } else {
+        Returned::Number
+    };
+    Helper {
+        id,
+        name: "",
+        prototype: Prototype::new(takes, returns),
+        doc: "",
+        kinds: kinds::ALL,
+        call,
+    }
+}
+
+use Argument::{Anything, Function};
+
+const OWN: [Helper<'static>; 6] = [
+    make(helper::LOOKUP, &[Argument::Map(1 << MapKind::Array as u32), Argument::Key], lookup),
+    make(helper::MIX, &[Anything; 5], mix),
+    make(helper::CLOBBER, &[], clobber),
+    make(helper::ALIGNED, &[Anything], aligned),
+    make(helper::LEAVE, &[Anything], leave),
+    make(helper::REPEAT, &[Function, Anything, Anything], repeat),
+];
+
+/// The helpers that programs call.
+pub const HELPERS: Table<'_> = Table {
+    own: &OWN,
+    application: &[],
+};
+
+unsafe extern "sysv64" fn lookup(map: u64, key: u64, _: u64, _: u64, _: u64, _: *mut Run<'_>) -> u64 {
+    // SAFETY: the interpreter has checked the arguments, and the generator makes only right ones.
+    let (map, key) = unsafe {
+        (
+            &*std::ptr::with_exposed_provenance::<Map>(map as usize),
+            std::ptr::with_exposed_provenance::<[u8; 4]>(key as usize).read_unaligned(),
+        )
+    };
+    map.lookup(&key, 0).map_or(0, |value| value.as_ptr().expose_provenance() as u64)
+}
+
+unsafe extern "sysv64" fn mix(a: u64, b: u64, c: u64, d: u64, e: u64, _: *mut Run<'_>) -> u64 {
+    [a, b, c, d, e].iter().fold(0, |hash: u64, value| {
+        hash.rotate_left(7).wrapping_mul(31).wrapping_add(*value)
+    })
+}
+
+/// Leaves garbage in every register that a function may.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn clobber(_: u64, _: u64, _: u64, _: u64, _: u64, _: *mut Run<'_>) -> u64 {
+    naked_asm!(
+        "mov rdi, 0x1111111111111111",
+        "mov rsi, rdi",
+        "mov rdx, rdi",
+        "mov rcx, rdi",
+        "mov r8, rdi",
+        "mov r9, rdi",
+        "mov r10, rdi",
+        "mov r11, rdi",
+        "mov eax, 77",
+        "ret",
+    )
+}
+
+/// How far the stack is from where it has to be.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn aligned(_: u64, _: u64, _: u64, _: u64, _: u64, _: *mut Run<'_>) -> u64 {
+    naked_asm!("lea rax, [rsp + 8]", "and eax, 15", "ret")
+}
+
+unsafe extern "sysv64" fn leave(value: u64, _: u64, _: u64, _: u64, _: u64, run: *mut Run<'_>) -> u64 {
+    if value == 1 {
+        // SAFETY: the engine hands over the run that calls, and does not use it meanwhile.
+        unsafe { (*run).leave = 1 };
+    }
+    value
+}
+
+unsafe extern "sysv64" fn repeat(token: u64, rounds: u64, c: u64, _: u64, _: u64, run: *mut Run<'_>) -> u64 {
+    // SAFETY: as above.
+    let run = unsafe { &mut *run };
+    let mut sum = 0_u64;
+    for round in 0..rounds.min(8) {
+        // SAFETY: the engine that called.
+        match unsafe { call_function(run, token, [round, c, sum, 3, 4]) } {
+            Some(value) => sum = sum.wrapping_mul(3).wrapping_add(value),
+            None => return 0,
+        }
+    }
+    sum
+}
+
+struct Nowhere;
+
+impl Host for Nowhere {
+    fn now(&self) -> u64 {
+        0
+    }
+    fn core(&self) -> u32 {
+        0
+    }
+    fn cores(&self) -> u32 {
+        1
+    }
+    fn task(&self) -> u32 {
+        0
+    }
+    fn task_name(&self, _: &mut [u8]) -> usize {
+        0
+    }
+    fn read(&self, _: u64, _: &mut [u8]) -> bool {
+        false
+    }
+    fn stack(&self, _: &Run<'_>, _: u32, _: &mut [u64]) -> usize {
+        0
+    }
+    fn symbol(&self, _: &[u8]) -> u64 {
+        0
+    }
+    fn print(&self, _: &Program, _: &[u8]) {}
+    fn random(&self) -> u32 {
+        4
+    }
+    fn ring(&self, _: &Map) {}
+}
+
+/// What is left of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub end: End,
+    pub budget: i64,
+    pub context: Vec<u8>,
+    pub values: Vec<Vec<u8>>,
+}
+
+#[repr(C, align(16))]
+struct Stack([u8; STACK_LEN]);
+
+/// Memory that programs run with, the same for each run.
+pub struct Lab {
+    maps: Vec<Arc<Map>>,
+    stack: Box<Stack>,
+    context: Box<[u64; CONTEXT_LEN / 8]>,
+}
+
+/// Which engine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Interpreter,
+    Jit,
+}
+
+impl Lab {
+    /// Makes the maps and the memory.
+    pub fn new() -> Self {
+        let maps = MAP_VALUES.iter().enumerate().map(|(index, &max_entries)| {
+            let def = MapDef {
+                name: "map".into(),
+                kind: MapKind::Array,
+                key_size: 4,
+                value_size: if index == 2 { 24 } else { VALUE_LEN as u32 },
+                max_entries,
+                flags: 0,
+                initial: Vec::new(),
+                types: Vec::new(),
+            };
+            Arc::new(Map::new(&def, 1, 1 << 20).expect("a right definition"))
+        });
+        Self {
+            maps: maps.collect(),
+            stack: Box::new(Stack([0; STACK_LEN])),
+            context: Box::new([0; CONTEXT_LEN / 8]),
+        }
+    }
+
+    /// Checks and compiles a program; `None` if it is refused, which depends on nothing but the program.
+    pub fn load(&self, code: &[Insn]) -> Result<Compiled, String> {
+        let environment = Environment {
+            maps: &self.maps,
+            variables: &[],
+            helpers: &HELPERS,
+        };
+        let program = check("random", Kind::Executable, code, &environment);
+        let program = program.map_err(|reject| format!("{reject:?}"))?;
+        Compiled::new(program, &HELPERS).map_err(|error| format!("{error:?}"))
+    }
+
+    fn bytes(&self, map: &Map, index: u32) -> &mut [u8] {
+        let value = map.lookup(&index.to_le_bytes(), 0).expect("an entry of an array");
+        // SAFETY: the value is that long, and no program runs.
+        unsafe { std::slice::from_raw_parts_mut(value.as_ptr(), map.value_size() as usize) }
+    }
+
+    fn values(&self) -> impl Iterator<Item = &mut [u8]> {
+        let maps = self.maps.iter().zip(MAP_VALUES);
+        maps.flat_map(|(map, count)| (0..count).map(|index| self.bytes(map, index)))
+    }
+
+    /// Runs a program.
+    pub fn run(&mut self, program: &Program, engine: Engine, budget: i64) -> Outcome {
+        for (number, value) in self.values().enumerate() {
+            value.fill(number as u8 * 17);
+        }
+        for (number, word) in self.context.iter_mut().enumerate() {
+            *word = 0x0123_4567_89ab_cdef_u64.rotate_left(number as u32 * 9);
+        }
+        // What ran before.
+        self.stack.0.fill(if engine == Engine::Jit { 0xa5 } else { 0x5a });
+        let context = Memory {
+            address: self.context.as_mut_ptr().expose_provenance() as u64,
+            len: CONTEXT_LEN as u64,
+            writable: true,
+        };
+        let stack = self.stack.0.as_mut_ptr();
+        stack.expose_provenance();
+        let mut run = Run::new(program, context, stack, &HELPERS, &Nowhere);
+        run.budget = budget;
+        let arguments = [context.address, context.len];
+        // SAFETY: the stack and the memory are for this run alone.
+        let end = unsafe {
+            match engine {
+                Engine::Interpreter => uio_bpf::interpreter::run(&mut run, arguments),
+                Engine::Jit => jit::run(&mut run, arguments),
+            }
+        };
+        let budget = run.budget;
+        Outcome {
+            end,
+            budget,
+            context: self.context.iter().flat_map(|word| word.to_le_bytes()).collect(),
+            values: self.values().map(|value| value.to_vec()).collect(),
+        }
+    }
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a run may end differently: the interpreter alone checks accesses.
+pub fn checked(end: End) -> bool {
+    matches!(
+        end,
+        End::Stopped {
+            why: Stop::Access { .. } | Stop::Argument { .. } | Stop::Misaligned { .. },
+            ..
+        }
+    )
+}
