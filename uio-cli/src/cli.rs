@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cmd::bpf::BpfArgs;
 use crate::cmd::new_program::NewProgramArgs;
 use crate::cmd::run::{ParsedShare, parse_publish, parse_share};
 use crate::entry::Published;
@@ -78,6 +79,8 @@ pub enum Command {
     Cc(CcArgs),
     /// Make a program to begin with.
     NewProgram(NewProgramArgs),
+    /// Look into eBPF programs, and run them.
+    Bpf(BpfArgs),
     /// Say what is missing to build and run, and what mends it.
     Doctor,
     /// Serve a VM in the background.

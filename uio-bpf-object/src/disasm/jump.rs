@@ -4,6 +4,9 @@ use uio_bpf::isa::{Insn, SOURCE_REGISTER, call, class, jump};
 
 use super::{Helpers, register};
 
+/// The opcode of calls by number.
+pub(super) const CALL_LOCAL: u8 = class::JMP | jump::CALL;
+
 pub(super) fn text(insn: Insn, helpers: Helpers<'_>) -> Option<String> {
     let wide = insn.class() == class::JMP;
     let from_register = insn.opcode & SOURCE_REGISTER != 0;

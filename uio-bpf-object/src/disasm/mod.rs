@@ -9,7 +9,7 @@ mod alu;
 mod jump;
 mod memory;
 
-use uio_bpf::isa::{Insn, class, mode, size};
+use uio_bpf::isa::{Insn, call, class, mode, size, wide};
 
 /// The opcode of wide loads.
 const LDDW: u8 = class::LD | size::DW | mode::IMM;
@@ -44,6 +44,33 @@ impl Entry {
                     .collect();
                 format!("(no instruction: {})", bytes.join(" "))
             }
+        }
+    }
+}
+
+impl Entry {
+    /// As [`Self::words`], with the name of what it refers to in place of a number, and where a jump goes.
+    #[must_use]
+    pub fn named(&self, name: Option<&str>) -> String {
+        let words = self.words();
+        let insn = self.insn;
+        let Some(name) = name else {
+            return match self.target {
+                Some(target) if self.text.is_some() => format!("{words} <{target}>"),
+                _ => words,
+            };
+        };
+        let dst = register(insn.dst(), true);
+        match (insn.opcode, insn.src()) {
+            (LDDW, wide::MAP | wide::MAP_INDEX) => format!("{dst} = map {name} ll"),
+            (LDDW, wide::FUNCTION) => format!("{dst} = {name} ll <{}>", self.target.unwrap_or(0)),
+            (LDDW, wide::MAP_VALUE | wide::MAP_INDEX_VALUE | wide::VARIABLE) => {
+                format!("{dst} = &{name} ll")
+            }
+            (jump::CALL_LOCAL, call::LOCAL) => {
+                format!("call {name} <{}>", self.target.unwrap_or(0))
+            }
+            _ => words,
         }
     }
 }

@@ -53,7 +53,8 @@ impl Linker<'_, '_> {
         for record in ext::within(&self.ext.lines, section, found.start, found.end) {
             let distance = u64::from(record.offset) - found.start;
             let at = base + (distance / Insn::LEN as u64) as u32;
-            if debug.lines.last().is_some_and(|line| line.at == at) {
+            // Line 0 is what compilers say of instructions that no line asked for.
+            if record.what.line == 0 || debug.lines.last().is_some_and(|line| line.at == at) {
                 continue;
             }
             debug.lines.push(Line {

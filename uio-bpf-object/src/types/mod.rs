@@ -228,6 +228,8 @@ impl Types {
         let name = loop {
             let or_nameless = |word: &str, name: &str| match name {
                 "" => format!("{word} {{…}}"),
+                // The variables of a section.
+                name if name.starts_with('.') => name.to_owned(),
                 name => format!("{word} {name}"),
             };
             break match self.get(at) {

@@ -1,5 +1,6 @@
 //! The commands of `uio`, one a file.
 
+pub mod bpf;
 pub mod broker;
 pub mod build;
 pub mod cc;
@@ -44,6 +45,7 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Build(args) => build::run(args, format),
         Command::Cc(args) => cc::run(args, format),
         Command::NewProgram(args) => new_program::run(&args, format),
+        Command::Bpf(args) => bpf::run(args, format),
         Command::Doctor => doctor::run(format),
         Command::Broker(args) => broker::run(&args),
     }
