@@ -2,7 +2,8 @@
 //!
 //! A record begins with a header of 8 bytes: its length in the low 30 bits, [`BUSY`] until it is
 //! submitted, [`DISCARD`] if it is not to be read. Records are 8-byte aligned and in one piece: where one
-//! does not fit before the end of the memory, a discarded record fills the rest.
+//! does not fit before the end of the memory, a discarded record fills the rest. So of records longer
+//! than half the buffer one may be lost although nothing is in the buffer; the next one is not.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -118,12 +119,16 @@ impl Ring {
             let left = self.size() - (*produced & (self.size() - 1));
             let gap = if need > left { left } else { 0 };
             let used = produced.wrapping_sub(self.consumed.load(Ordering::Acquire));
-            if used + gap + need > self.size() {
-                return None;
-            }
-            if gap != 0 {
+            let fits = used + gap + need <= self.size();
+            // A record of more than half the buffer fits only at its beginning: when nothing else is
+            // there, the next one will find the way free.
+            if gap != 0 && (fits || used == 0) {
                 self.put_header(*produced, DISCARD | (gap - HEADER) as u32);
                 *produced += gap;
+                self.end.store(*produced, Ordering::Release);
+            }
+            if !fits {
+                return None;
             }
             let position = *produced;
             self.put_header(position, header);
