@@ -38,7 +38,7 @@ pub const GATE: u32 = 1;
 pub const IA32_PKRS: u32 = 0x6e1;
 
 /// The domain whose rights are in force.
-static ACTIVE: AtomicPtr<Domain> = AtomicPtr::new(ptr::null_mut());
+pub static ACTIVE: AtomicPtr<Domain> = AtomicPtr::new(ptr::null_mut());
 
 /// Which register has the rights: 0 PKRU, 1 IA32_PKRS.
 static REGISTER: AtomicU32 = AtomicU32::new(0);
