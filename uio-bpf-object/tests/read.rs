@@ -83,6 +83,12 @@ fn maps_are_as_they_are_described() {
         (events.kind, events.max_entries),
         (MapKind::RingBuffer, 4096)
     );
+    let types = Types::from_bytes(&events.types).unwrap();
+    let record = types.value.map(|id| types.c_name(id));
+    assert_eq!(
+        (events.value_size, record.as_deref()),
+        (0, Some("struct key"))
+    );
     let next = map(bundle, "next").1;
     assert_eq!((next.kind, next.value_size), (MapKind::ProgramArray, 4));
     // Slot 2 has program 0, counted from 1.

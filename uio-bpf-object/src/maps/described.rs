@@ -93,13 +93,11 @@ impl Maps {
             _ => 0,
         };
         let key_size = size(btf, "key", definition.key, definition.key_size, default)?;
-        let value_size = size(
-            btf,
-            "value",
-            definition.value,
-            definition.value_size,
-            default,
-        )?;
+        let value_size = match (kind, definition.value) {
+            // There it says what records are, which may be of any length.
+            (MapKind::RingBuffer, Some(_)) => definition.value_size.unwrap_or(0),
+            (_, value) => size(btf, "value", value, definition.value_size, default)?,
+        };
         rules::sizes(kind, key_size, value_size, definition.max_entries)?;
         if definition.values.is_some() && kind != MapKind::ProgramArray {
             return Err(Why::MapInMap);

@@ -50,6 +50,7 @@ struct {
 struct {
     __uint(type, RINGBUF);
     __uint(max_entries, 4096);
+    __type(value, struct key);
 } events SEC(".maps");
 
 extern u64 web_requests;
