@@ -39,7 +39,9 @@ impl Generator<'_> {
         }
         let helpers = self.facts.any(|one| one.helpers);
         let calls = helpers || self.facts.any(|one| one.calls);
-        let saved = if helpers { SAVED } else { self.facts.written() };
+        // What is read and never written is set to zero, which is writing, too.
+        let set = self.facts.written() | self.facts.live_at_start() & SAVED;
+        let saved = if helpers { SAVED } else { set };
         (saved, calls)
     }
 

@@ -4,7 +4,9 @@
 //! Register 9 points to the context in functions that have it; the others have the stack and maps only,
 //! so that helpers can call them.
 
-use uio_bpf::isa::{FUNCTION_TOKEN, Insn, SOURCE_REGISTER, alu, atomic, call, class, jump, mode, size, wide};
+use uio_bpf::isa::{
+    FUNCTION_TOKEN, Insn, SOURCE_REGISTER, alu, atomic, call, class, jump, mode, size, wide,
+};
 
 use super::lab::{CONTEXT_LEN, MAP_VALUES, VALUE_LEN, helper};
 
@@ -212,7 +214,9 @@ impl Maker<'_, '_> {
             _ => {
                 let off = match operation {
                     alu::DIV | alu::MOD => self.source.pick(&[0, 1]),
-                    alu::MOV if register && class == class::ALU64 => self.source.pick(&[0, 0, 8, 16, 32]),
+                    alu::MOV if register && class == class::ALU64 => {
+                        self.source.pick(&[0, 0, 8, 16, 32])
+                    }
                     alu::MOV if register => self.source.pick(&[0, 0, 8, 16]),
                     _ => 0,
                 };
@@ -277,7 +281,11 @@ impl Maker<'_, '_> {
             }
             1 => {
                 let dst = self.dst();
-                let mode = if width == size::DW { mode::MEM } else { mode::MEMSX };
+                let mode = if width == size::DW {
+                    mode::MEM
+                } else {
+                    mode::MEMSX
+                };
                 self.push(class::LDX | mode | width, dst, base, off, 0);
             }
             2 => {
@@ -318,7 +326,13 @@ impl Maker<'_, '_> {
     fn derived(&mut self) {
         let register = self.dst();
         let below = 16 + self.source.below(240) as i32 * 2;
-        self.push(class::ALU64 | alu::MOV | SOURCE_REGISTER, register, 10, 0, 0);
+        self.push(
+            class::ALU64 | alu::MOV | SOURCE_REGISTER,
+            register,
+            10,
+            0,
+            0,
+        );
         self.push(class::ALU64 | alu::ADD, register, 0, 0, -below);
         let (width, len) = self.width();
         let off = self.source.below(16 - len + 1) as i16;
@@ -374,7 +388,11 @@ impl Maker<'_, '_> {
     /// `CALLX` of a function, round or not, of a helper, or of nothing.
     fn indirect(&mut self) {
         let register = self.dst();
-        let first = if self.number < self.bare { 0 } else { self.bare };
+        let first = if self.number < self.bare {
+            0
+        } else {
+            self.bare
+        };
         let choice = self.source.below(8);
         if choice == 0 {
             // The look-up is not called with just anything.
@@ -384,7 +402,9 @@ impl Maker<'_, '_> {
             };
             self.wide(register, wide::VALUE, value as i32, (value >> 32) as i32);
         } else if choice < 4 || first == self.functions {
-            let id = self.source.pick(&[helper::MIX, helper::CLOBBER, helper::ALIGNED]);
+            let id = self
+                .source
+                .pick(&[helper::MIX, helper::CLOBBER, helper::ALIGNED]);
             self.push(class::ALU64 | alu::MOV, register, 0, 0, id as i32);
         } else if choice == 4 {
             // Behind the last function.
@@ -448,7 +468,13 @@ impl Maker<'_, '_> {
         self.push(class::ALU64 | alu::MOV | SOURCE_REGISTER, 2, 10, 0, 0);
         self.push(class::ALU64 | alu::ADD, 2, 0, 0, i32::from(place));
         self.wide(1, wide::MAP_INDEX, map as i32, 0);
-        self.push(class::JMP | jump::CALL, 0, call::HELPER, 0, helper::LOOKUP as i32);
+        self.push(
+            class::JMP | jump::CALL,
+            0,
+            call::HELPER,
+            0,
+            helper::LOOKUP as i32,
+        );
         self.push(class::JMP | jump::JEQ, 0, 0, 1, 0);
         self.access_at(width, 0, off);
     }

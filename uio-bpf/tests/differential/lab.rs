@@ -51,7 +51,11 @@ const fn make(id: u32, takes: &[Argument], call: Call) -> Helper<'static> {
 use Argument::{Anything, Function};
 
 const OWN: [Helper<'static>; 6] = [
-    make(helper::LOOKUP, &[Argument::Map(1 << MapKind::Array as u32), Argument::Key], lookup),
+    make(
+        helper::LOOKUP,
+        &[Argument::Map(1 << MapKind::Array as u32), Argument::Key],
+        lookup,
+    ),
     make(helper::MIX, &[Anything; 5], mix),
     make(helper::CLOBBER, &[], clobber),
     make(helper::ALIGNED, &[Anything], aligned),
@@ -65,7 +69,14 @@ pub const HELPERS: Table<'_> = Table {
     application: &[],
 };
 
-unsafe extern "sysv64" fn lookup(map: u64, key: u64, _: u64, _: u64, _: u64, _: *mut Run<'_>) -> u64 {
+unsafe extern "sysv64" fn lookup(
+    map: u64,
+    key: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: *mut Run<'_>,
+) -> u64 {
     // SAFETY: the interpreter has checked the arguments, and the generator makes only right ones.
     let (map, key) = unsafe {
         (
@@ -73,7 +84,8 @@ unsafe extern "sysv64" fn lookup(map: u64, key: u64, _: u64, _: u64, _: u64, _: 
             std::ptr::with_exposed_provenance::<[u8; 4]>(key as usize).read_unaligned(),
         )
     };
-    map.lookup(&key, 0).map_or(0, |value| value.as_ptr().expose_provenance() as u64)
+    map.lookup(&key, 0)
+        .map_or(0, |value| value.as_ptr().expose_provenance() as u64)
 }
 
 unsafe extern "sysv64" fn mix(a: u64, b: u64, c: u64, d: u64, e: u64, _: *mut Run<'_>) -> u64 {
@@ -105,7 +117,14 @@ unsafe extern "sysv64" fn aligned(_: u64, _: u64, _: u64, _: u64, _: u64, _: *mu
     naked_asm!("lea rax, [rsp + 8]", "and eax, 15", "ret")
 }
 
-unsafe extern "sysv64" fn leave(value: u64, _: u64, _: u64, _: u64, _: u64, run: *mut Run<'_>) -> u64 {
+unsafe extern "sysv64" fn leave(
+    value: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    _: u64,
+    run: *mut Run<'_>,
+) -> u64 {
     if value == 1 {
         // SAFETY: the engine hands over the run that calls, and does not use it meanwhile.
         unsafe { (*run).leave = 1 };
@@ -113,7 +132,14 @@ unsafe extern "sysv64" fn leave(value: u64, _: u64, _: u64, _: u64, _: u64, run:
     value
 }
 
-unsafe extern "sysv64" fn repeat(token: u64, rounds: u64, c: u64, _: u64, _: u64, run: *mut Run<'_>) -> u64 {
+unsafe extern "sysv64" fn repeat(
+    token: u64,
+    rounds: u64,
+    c: u64,
+    _: u64,
+    _: u64,
+    run: *mut Run<'_>,
+) -> u64 {
     // SAFETY: as above.
     let run = unsafe { &mut *run };
     let mut sum = 0_u64;
@@ -180,11 +206,96 @@ pub struct Lab {
     context: Box<[u64; CONTEXT_LEN / 8]>,
 }
 
+/// Calls code of a program as it may be called without [`jit::run`], with marks in the registers that it
+/// has to give back. Says in `lost` whether it did not.
+///
+/// # Safety
+/// As [`jit::run`].
+#[unsafe(naked)]
+unsafe extern "sysv64" fn enter(
+    entry: u64,
+    run: *mut Run<'_>,
+    first: u64,
+    second: u64,
+    frame: u64,
+    lost: *mut u64,
+) -> u64 {
+    naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push r9",
+        "mov rax, rdi",
+        "mov r12, rsi",
+        "mov rdi, rdx",
+        "mov rsi, rcx",
+        "mov rbp, r8",
+        "mov ebx, 0x5a5a5a03",
+        "mov r13d, 0x5a5a5a13",
+        "mov r14d, 0x5a5a5a14",
+        "mov r15d, 0x5a5a5a15",
+        "call rax",
+        "xor rbx, 0x5a5a5a03",
+        "xor r13, 0x5a5a5a13",
+        "xor r14, 0x5a5a5a14",
+        "xor r15, 0x5a5a5a15",
+        "or rbx, r13",
+        "or rbx, r14",
+        "or rbx, r15",
+        "pop r9",
+        "mov [r9], rbx",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
+/// Runs a compiled program by [`enter`].
+///
+/// # Safety
+/// As [`jit::run`].
+unsafe fn run_entered(run: &mut Run<'_>, arguments: [u64; 2]) -> End {
+    let code = run.program.native.expect("it was compiled");
+    run.compiled = true;
+    run.budget -= i64::from(run.program.functions[0].end);
+    if run.budget < 0 {
+        let why = Stop::Budget;
+        return End::Stopped { why, at: 0 };
+    }
+    let frame = run.stack as u64 + STACK_LEN as u64;
+    let mut lost = 0;
+    // SAFETY: the caller's.
+    unsafe {
+        let value = enter(
+            code.entry,
+            run,
+            arguments[0],
+            arguments[1],
+            frame,
+            &raw mut lost,
+        );
+        assert!(lost == 0, "registers are lost: {lost:x}");
+        match run.leave {
+            0 => End::Returned(value),
+            _ => jit::finish(run, value, arguments),
+        }
+    }
+}
+
 /// Which engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Interpreter,
     Jit,
+    /// Compiled code, called without the library's help.
+    Entered,
 }
 
 impl Lab {
@@ -223,7 +334,9 @@ impl Lab {
     }
 
     fn bytes(&self, map: &Map, index: u32) -> &mut [u8] {
-        let value = map.lookup(&index.to_le_bytes(), 0).expect("an entry of an array");
+        let value = map
+            .lookup(&index.to_le_bytes(), 0)
+            .expect("an entry of an array");
         // SAFETY: the value is that long, and no program runs.
         unsafe { std::slice::from_raw_parts_mut(value.as_ptr(), map.value_size() as usize) }
     }
@@ -242,7 +355,11 @@ impl Lab {
             *word = 0x0123_4567_89ab_cdef_u64.rotate_left(number as u32 * 9);
         }
         // What ran before.
-        self.stack.0.fill(if engine == Engine::Jit { 0xa5 } else { 0x5a });
+        self.stack.0.fill(if engine == Engine::Interpreter {
+            0x5a
+        } else {
+            0xa5
+        });
         let context = Memory {
             address: self.context.as_mut_ptr().expose_provenance() as u64,
             len: CONTEXT_LEN as u64,
@@ -258,13 +375,18 @@ impl Lab {
             match engine {
                 Engine::Interpreter => uio_bpf::interpreter::run(&mut run, arguments),
                 Engine::Jit => jit::run(&mut run, arguments),
+                Engine::Entered => run_entered(&mut run, arguments),
             }
         };
         let budget = run.budget;
         Outcome {
             end,
             budget,
-            context: self.context.iter().flat_map(|word| word.to_le_bytes()).collect(),
+            context: self
+                .context
+                .iter()
+                .flat_map(|word| word.to_le_bytes())
+                .collect(),
             values: self.values().map(|value| value.to_vec()).collect(),
         }
     }

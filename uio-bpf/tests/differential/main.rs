@@ -6,15 +6,17 @@ mod lab;
 
 use generator::Source;
 use iced_x86::{Decoder, DecoderOptions};
-use uio_bpf::jit::host::Compiled;
 use lab::{Engine, Lab, checked};
+use uio_bpf::jit::host::Compiled;
 
 /// What programs at random may take.
 const BUDGETS: [i64; 4] = [2_000, 100, 7, 20_000];
 
-fn programs() -> u64 {
-    let wanted = std::env::var("UIO_BPF_PROGRAMS").ok();
-    wanted.map_or(20_000, |count| count.parse().expect("UIO_BPF_PROGRAMS: a number"))
+fn number(variable: &str, otherwise: u64) -> u64 {
+    let wanted = std::env::var(variable).ok();
+    wanted.map_or(otherwise, |number| {
+        number.parse().expect("the variable is a number")
+    })
 }
 
 /// A program and its code, to be read where a test fails.
@@ -42,16 +44,21 @@ fn listing(compiled: &Compiled) -> String {
 fn programs_at_random_end_alike() {
     let mut lab = Lab::new();
     let (mut returned, mut stopped, mut skipped) = (0, 0, 0);
-    for seed in 0..programs() {
+    let first = number("UIO_BPF_FIRST", 0);
+    let all = number("UIO_BPF_PROGRAMS", 20_000);
+    for seed in first..first + all {
         let code = generator::program(&mut Source::Seed(seed));
-        let compiled = lab.load(&code).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        let compiled = lab
+            .load(&code)
+            .unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         let budget = BUDGETS[seed as usize % BUDGETS.len()];
         let expected = lab.run(compiled.program(), Engine::Interpreter, budget);
         if checked(expected.end) {
             skipped += 1;
             continue;
         }
-        let found = lab.run(compiled.program(), Engine::Jit, budget);
+        let engine = [Engine::Jit, Engine::Entered][seed as usize / 4 % 2];
+        let found = lab.run(compiled.program(), engine, budget);
         assert!(
             expected == found,
             "seed {seed}, budget {budget}: the interpreter {expected:x?}, compiled {found:x?}\n{}",
@@ -62,8 +69,13 @@ fn programs_at_random_end_alike() {
             uio_bpf::run::End::Stopped { .. } => stopped += 1,
         }
     }
-    let all = programs();
-    assert!(skipped == 0, "{skipped} of {all} accessed what they may not");
-    assert!(returned > all / 2, "only {returned} of {all} came to their end");
+    assert!(
+        skipped == 0,
+        "{skipped} of {all} accessed what they may not"
+    );
+    assert!(
+        returned > all / 2,
+        "only {returned} of {all} came to their end"
+    );
     assert!(stopped > all / 100, "only {stopped} of {all} were stopped");
 }
