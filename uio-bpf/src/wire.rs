@@ -14,15 +14,9 @@ pub enum Answer<'a> {
     Program(Program<'a>),
     /// A map.
     Map(Map<'a>),
-    /// An entry of a map.
-    Entry {
-        /// Its key.
-        #[serde(serialize_with = "as_bytes")]
-        key: &'a [u8],
-        /// Its value; of a map with values for each core all of them, one after the other, each padded to 8 bytes.
-        #[serde(serialize_with = "as_bytes")]
-        value: &'a [u8],
-    },
+    /// Entries of the map before: of each its key, then its value; of a map with values for each core all of them, one
+    /// after the other, each padded to 8 bytes. A program array has the number of a program there.
+    Entries(#[serde(serialize_with = "as_bytes")] &'a [u8]),
     /// Something that a program is attached to.
     Link(Link<'a>),
     /// A function that a link's program is attached to.
@@ -48,8 +42,8 @@ pub enum Answer<'a> {
     Lines(#[serde(serialize_with = "as_bytes")] &'a [u8]),
     /// A piece of the specification.
     Spec(#[serde(serialize_with = "as_bytes")] &'a [u8]),
-    /// More bytes of the answer before, which had no room for all of them: of a map's types, an entry's value, a run's
-    /// buffer, or records.
+    /// More bytes of the answer before, which had no room for all of them: of a map's types, entries, a run's buffer, or
+    /// records.
     More(#[serde(serialize_with = "as_bytes")] &'a [u8]),
 }
 

@@ -1,12 +1,16 @@
 //! What the overlay needs of a kernel so that eBPF programs run in it: places to attach them to, and what they ask
 //! of it while they run.
 
+mod kept;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use uio_bpf::helper::Table;
 use uio_bpf::program::Program;
 use uio_bpf::run::{Host, Run, Stop};
+
+pub(crate) use kept::{Kept, with};
 
 use crate::isolation::Region;
 

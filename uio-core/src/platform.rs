@@ -58,6 +58,12 @@ pub trait Platform: Sync + 'static {
     /// Ends the wait for `event`, or the next one if nobody waits now. Never blocks; callable with
     /// a lock held.
     fn wake(&self, event: Event);
+
+    /// Where eBPF programs run, if this kernel has that.
+    #[cfg(feature = "bpf")]
+    fn tracing(&self) -> Option<&'static dyn crate::bpf::Tracing> {
+        None
+    }
 }
 
 /// How many events there are: one a worker.

@@ -5,6 +5,7 @@
 
 mod bundle;
 mod error;
+mod names;
 mod reader;
 mod unload;
 
@@ -14,6 +15,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use error::{LoadError, Refused};
+pub use names::variables;
 pub use unload::UnloadError;
 
 use crate::helper::Table;

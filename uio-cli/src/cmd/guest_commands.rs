@@ -161,6 +161,13 @@ pub const ALL: &[GuestCommand] = &[
         Paths,
     ),
     command(
+        "bpf",
+        "bpf SUBCOMMAND [ARG…]",
+        "eBPF programs: load list show unload attach links detach swap run map ring log spec",
+        false,
+        Nothing,
+    ),
+    command(
         "policy",
         "policy [observe|control|full]",
         "print what programs may do, or lower it for the session",

@@ -28,8 +28,16 @@ fn run(cx: &mut Context<'_>) -> Outcome {
     let mut memory = cx.system().memory();
     // Their stacks, guard pages and page tables are the overlay's.
     memory.overlay += memory.programs.saturating_sub(programs as u64);
-    memory.programs = programs as u64;
+    memory.programs = programs as u64 + bpf(cx);
     memory.overlay += (size_of::<State>() + size_of::<Receiver>() + allocated) as u64;
     cx.record(&Record::Memory(memory))?;
     Ok(0)
+}
+
+/// Bytes that eBPF programs and maps hold.
+fn bpf(_cx: &Context<'_>) -> u64 {
+    #[cfg(feature = "bpf")]
+    return locked(_cx.core(), |state| state.bpf.bytes());
+    #[cfg(not(feature = "bpf"))]
+    0
 }

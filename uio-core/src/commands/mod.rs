@@ -17,8 +17,8 @@ macro_rules! commands {
 }
 
 commands! {
-    help ls cat cp mv rm mkdir stat hexdump ps free uptime log sym addr peek kill run programs unload policy
-    jobs version exit
+    help ls cat cp mv rm mkdir stat hexdump ps free uptime log sym addr peek kill run programs unload bpf
+    policy jobs version exit
 }
 
 /// Places of [`PLACES`].

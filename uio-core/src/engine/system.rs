@@ -35,6 +35,9 @@ pub trait System: Sync {
     fn wait(&self, event: Event, timeout_ms: Option<u64>);
     /// See [`Platform::wake`].
     fn wake(&self, event: Event);
+    /// See [`Platform::tracing`].
+    #[cfg(feature = "bpf")]
+    fn tracing(&self) -> Option<&'static dyn crate::bpf::Tracing>;
 }
 
 impl<P: Platform> System for P {
@@ -76,5 +79,9 @@ impl<P: Platform> System for P {
     }
     fn wake(&self, event: Event) {
         Platform::wake(self, event);
+    }
+    #[cfg(feature = "bpf")]
+    fn tracing(&self) -> Option<&'static dyn crate::bpf::Tracing> {
+        Platform::tracing(self)
     }
 }

@@ -79,7 +79,10 @@ fn set(limits: &mut Limits, name: &[u8], value: &[u8]) -> Result<(), UsageProble
 }
 
 /// Reads a span of time: a number of `ms`, `s` (also without a unit) or `m`; `none` is none.
-fn time_ms(text: &[u8]) -> Result<Option<u64>, UsageProblem> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn time_ms(text: &[u8]) -> Result<Option<u64>, UsageProblem> {
     if text == b"none" {
         return Ok(None);
     }

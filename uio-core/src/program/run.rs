@@ -16,7 +16,7 @@ use crate::isolation::{End, Entry, Lack, Limits};
 const FAULTED: i32 = 128;
 
 /// Exit status of a program that came to its time limit, as timeout(1) gives it.
-const TIMED_OUT: i32 = 124;
+pub const TIMED_OUT: i32 = 124;
 
 /// Runs the program that the command line names; the arguments from there on are its own.
 pub fn run(cx: &mut Context<'_>) -> Outcome {

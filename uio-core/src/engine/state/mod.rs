@@ -51,6 +51,9 @@ pub(crate) struct State {
     workers: [Worker; EVENTS],
     /// Programs in memory.
     pub(crate) programs: Registry,
+    /// eBPF programs in memory.
+    #[cfg(feature = "bpf")]
+    pub(crate) bpf: crate::bpf::Kept,
 }
 
 /// What is being sent besides the requests' own frames.
@@ -370,6 +373,8 @@ impl State {
                 }
             }; EVENTS],
             programs: Registry::new(),
+            #[cfg(feature = "bpf")]
+            bpf: crate::bpf::Kept::new(),
         }
     }
 
