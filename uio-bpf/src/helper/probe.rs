@@ -64,25 +64,34 @@ fn read_str(mut a: Arguments<'_, '_>) -> Result {
     Ok(len as u64)
 }
 
-/// Bytes that are read at once: no more than that behind the end of a text, and never beyond the page that holds it.
-const CHUNK: u64 = 32;
+/// Bytes that are read at once; aligned, so that they are all on one page.
+const CHUNK: usize = 32;
 
-/// Copies a text ended by a zero, which is put there if the room ends before. Its length with the zero; `None` if
-/// it cannot be read.
+/// Copies a text ended by a zero, which is put there if the room ends before; what is behind stays. Its length
+/// with the zero; `None` if it cannot be read.
 pub fn text(host: &dyn Host, address: u64, out: &mut [u8]) -> Option<usize> {
+    let mut buffer = [0; CHUNK];
+    let mut chunk = CHUNK;
     let mut at = 0;
     while at < out.len() {
         let from = address.wrapping_add(at as u64);
-        let chunk = (CHUNK - from % CHUNK) as usize;
-        let end = out.len().min(at + chunk);
-        let part = out.get_mut(at..end)?;
+        let len = chunk - from as usize % chunk;
+        let part = buffer.get_mut(..len)?;
         if !host.read(from, part) {
-            return None;
+            if chunk == 1 {
+                return None;
+            }
+            // What can be read may end behind the text.
+            chunk = 1;
+            continue;
         }
-        if let Some(zero) = part.iter().position(|&byte| byte == 0) {
-            return Some(at + zero + 1);
+        for (to, &byte) in out.iter_mut().skip(at).zip(&*part) {
+            *to = byte;
+            at += 1;
+            if byte == 0 {
+                return Some(at);
+            }
         }
-        at = end;
     }
     if let Some(last) = out.last_mut() {
         *last = 0;

@@ -1,13 +1,15 @@
 //! What the tests share: a kernel that can be looked into, instructions by name, runs.
 #![allow(dead_code, reason = "each test uses some of it")]
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use uio_bpf::bundle::{Bundle, MapDef, MapKind, ProgramDef, VERSION};
+use uio_bpf::check::{Environment, check};
 use uio_bpf::helper::{self, Table};
 use uio_bpf::interpreter;
 use uio_bpf::isa::Insn;
+use uio_bpf::jit;
 use uio_bpf::kind::Kind;
 use uio_bpf::load::{Loading, Runtime};
 use uio_bpf::map::Map;
@@ -183,18 +185,32 @@ pub fn runtime(maps: Vec<MapDef>, programs: Vec<ProgramDef>) -> Runtime {
 #[repr(C, align(16))]
 struct Stack([u8; STACK_LEN]);
 
-/// Runs a program with a context.
-pub fn run(program: &Program, host: &Fake, context: &mut [u8]) -> End {
-    run_with(program, host, context, |_| {})
+/// What runs programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// With every access checked.
+    Interpreter,
+    /// Compiled.
+    Jit,
 }
 
-/// Runs a program with a context, after `change` has changed the run.
-pub fn run_with(
-    program: &Program,
-    host: &Fake,
-    context: &mut [u8],
-    change: impl FnOnce(&mut Run<'_>),
-) -> End {
+/// A program of these instructions and maps.
+pub fn build(kind: Kind, maps: &[Arc<Map>], code: &[Insn]) -> Program {
+    let environment = Environment {
+        maps,
+        variables: &[0x5000],
+        helpers: &HELPERS,
+    };
+    check("program", kind, code, &environment).expect("the program is right")
+}
+
+/// A map that a program shares.
+pub fn shared(def: &MapDef) -> Arc<Map> {
+    Arc::new(Map::new(def, 4, uio_bpf::load::MEMORY).expect("the definition is right"))
+}
+
+/// Runs a program with a context under the interpreter.
+pub fn run(program: &Program, host: &Fake, context: &mut [u8]) -> End {
     let mut stack = Stack([0xa5; STACK_LEN]);
     let memory = Memory {
         address: context.as_mut_ptr().expose_provenance() as u64,
@@ -205,9 +221,45 @@ pub fn run_with(
     let stack = (&raw mut stack.0).cast::<u8>();
     let _ = stack.expose_provenance();
     let mut run = Run::new(program, memory, stack, &helpers, host);
-    change(&mut run);
-    // SAFETY: stack and context are this function's, the program was checked with the same helpers.
-    unsafe { interpreter::run(&mut run, [memory.address, memory.len]) }
+    let arguments = [memory.address, memory.len];
+    // SAFETY: stack and context are this function's, the program was checked with the same helpers and, if it is
+    // compiled, is one that uses only what it may.
+    unsafe {
+        match program.native {
+            Some(_) => jit::run(&mut run, arguments),
+            None => interpreter::run(&mut run, arguments),
+        }
+    }
+}
+
+/// Runs a program with a context under an engine.
+pub fn run_by(engine: Engine, program: Program, host: &Fake, context: &mut [u8]) -> End {
+    match engine {
+        Engine::Interpreter => run(&program, host, context),
+        Engine::Jit => {
+            let compiled = jit::host::Compiled::new(program, &HELPERS).expect("it compiles");
+            run(compiled.program(), host, context)
+        }
+    }
+}
+
+/// Has a test run under each engine.
+#[macro_export]
+macro_rules! under_each_engine {
+    ($($name:ident),* $(,)?) => {
+        mod interpreted {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::support::Engine::Interpreter);
+            })*
+        }
+        mod compiled {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::support::Engine::Jit);
+            })*
+        }
+    };
 }
 
 /// Instructions by name.
