@@ -1,11 +1,12 @@
 //! The engines, on this machine.
 #![allow(unsafe_code, reason = "starting a run promises what its memory is")]
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use uio_bpf::check::{Environment, check};
 use uio_bpf::helper::{Argument, Helper, Prototype, Returned, Table, kinds};
 use uio_bpf::interpreter;
 use uio_bpf::isa::Insn;
+use uio_bpf::jit::{self, host::Compiled};
 use uio_bpf::kind::Kind;
 use uio_bpf::map::Map;
 use uio_bpf::program::Program;
@@ -16,6 +17,8 @@ use uio_bpf::run::{End, Host, Memory, Run, STACK_LEN, Stop};
 pub enum Engine {
     /// The interpreter.
     Interpreter,
+    /// Compiled code.
+    Jit,
 }
 
 /// What came of a program.
@@ -97,6 +100,14 @@ impl Engine {
                 // SAFETY: `with_run` made the stack and the memory for this run alone.
                 unsafe { interpreter::run(run, arguments) }
             }),
+            Self::Jit => {
+                let compiled = Compiled::new(program, &HELPERS);
+                let compiled = compiled.map_err(|error| anyhow!("compile: {error:?}"))?;
+                with_run(compiled.program(), memory, |run, arguments| {
+                    // SAFETY: as above; that cases access only what they may, they are trusted with.
+                    unsafe { jit::run(run, arguments) }
+                })
+            }
         };
         Ok(match end {
             End::Returned(value) => Outcome::Returned(value),

@@ -97,4 +97,9 @@ mod tests {
     fn the_interpreter_passes_the_projects_cases() {
         own_cases_pass(Engine::Interpreter);
     }
+
+    #[test]
+    fn compiled_code_passes_the_projects_cases() {
+        own_cases_pass(Engine::Jit);
+    }
 }
