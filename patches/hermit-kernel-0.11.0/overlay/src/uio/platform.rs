@@ -95,6 +95,11 @@ impl Platform for Hermit {
 	fn wake(&self, of: EventId) {
 		event(of).wake();
 	}
+
+	#[cfg(feature = "uio-bpf")]
+	fn tracing(&self) -> Option<&'static dyn uio_core::bpf::Tracing> {
+		Some(&super::bpf::Bpf)
+	}
 }
 
 /// Checks that a range is mapped normal memory; the first address that is not is the error.
