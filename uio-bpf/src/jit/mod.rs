@@ -21,6 +21,8 @@ mod branch;
 mod call;
 mod divide;
 mod emit;
+#[cfg(test)]
+mod emit_tests;
 mod entry;
 mod facts;
 mod frame;
