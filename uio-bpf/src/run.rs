@@ -4,6 +4,8 @@
 //! - Registers that the caller does not set are zero at first. A helper leaves registers 1 to 5 as they
 //!   were; a function of the program leaves them as it has them, and gets 0 and 6 to 9 as its
 //!   caller has them.
+//! - A function finds zeros in its frame. Under compiled code that is so from the lowest address that
+//!   the function names.
 //! - The budget is charged where a run may go on without end, and before it goes there: a jump
 //!   backwards that is taken costs the instructions from its target to itself, both included; a
 //!   call of a function of the program (`CALL`, `CALLX`, or by a helper) costs the instructions of
@@ -163,8 +165,9 @@ pub struct Run<'a> {
     pub host: &'a dyn Host,
     /// Where the program was attached: the native frame pointer of what called it, or 0.
     pub frame: u64,
-    /// Under the interpreter: from this address to its end, the stack holds nothing of other runs.
-    pub stack_low: u64,
+    /// Under the interpreter: how many bytes below the frame pointer of each active function were used, so that they hold
+    /// nothing of other functions and runs.
+    pub used: [u16; MAX_FRAMES],
     /// Under the interpreter: how many of `granted` the program has to give back.
     pub grants: u32,
     /// Whether compiled code runs, and not the interpreter.
@@ -205,7 +208,7 @@ impl<'a> Run<'a> {
             helpers,
             host,
             frame: 0,
-            stack_low: 0,
+            used: [0; MAX_FRAMES],
             grants: 0,
             compiled: false,
             origin: [0; 2],

@@ -4,9 +4,12 @@
 use super::helper;
 use super::machine::{Ending, Machine};
 use super::op::{At, Step};
-use crate::helper::{APPLICATION, Argument, Helper};
-use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, Insn, MAX_FRAMES, SOURCE_REGISTER, call, jump};
+use crate::helper::{APPLICATION, Argument, Helper, OWN};
+use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, Insn, SOURCE_REGISTER, call, jump};
 use crate::run::Stop;
+
+/// The number of `map_lookup_elem`.
+const LOOK_UP: u32 = 1;
 
 /// The step of a call or `EXIT`.
 #[must_use]
@@ -41,9 +44,21 @@ fn own_with_key(machine: &mut Machine<'_, '_>, at: At) -> At {
     unsafe { helper::call_with_key(machine, at, helper) }
 }
 
-/// The step of a call of a helper, if there is one for what it takes.
+/// `map_lookup_elem`.
+fn look_up(machine: &mut Machine<'_, '_>, at: At) -> At {
+    if helper::look_up(machine) {
+        return at.next();
+    }
+    own_with_key(machine, at)
+}
+
+/// The step of a call of a helper of the runtime, if there is one for it alone.
 #[must_use]
-pub fn for_prototype(helper: &Helper<'_>) -> Option<Step> {
+pub fn for_helper(helper: &Helper<'_>) -> Option<Step> {
+    let own = OWN.first();
+    if own.is_some_and(|own| own.id == LOOK_UP && core::ptr::fn_addr_eq(own.call, helper.call)) {
+        return Some(look_up);
+    }
     let taken = &helper.prototype.arguments;
     let with_key = matches!(taken, [Argument::Map(_), Argument::Key, Argument::None, ..]);
     with_key.then_some(own_with_key as Step)
@@ -86,34 +101,32 @@ fn call(machine: &mut Machine<'_, '_>, at: At, helper: Option<&Helper<'_>>, valu
 /// Goes into a function of the program.
 #[inline(always)]
 fn enter(machine: &mut Machine<'_, '_>, at: At, to: At, cost: u32) -> At {
-    if machine.run.frames as usize >= MAX_FRAMES {
+    let frames = machine.run.frames as usize;
+    if !machine.saved.keep(frames, &machine.registers, at.next()) {
         return machine.stop(at, Stop::Frames);
     }
     machine.run.budget -= i64::from(cost);
     if machine.run.budget < 0 {
         return machine.stop(at, Stop::Budget);
     }
-    let depth = (machine.run.frames - machine.base) as usize;
-    let kept = machine.saved.keep(depth, &machine.registers, at.next());
-    if !kept {
-        return machine.stop(at, Stop::Frames);
-    }
-    machine.run.frames += 1;
-    machine.frame(FRAME_LEN.wrapping_neg());
+    machine.run.frames = frames as u32 + 1;
+    machine.registers[10] -= FRAME_LEN as u64;
+    machine.view.enter(machine.run, machine.registers[10]);
     to
 }
 
 fn exit(machine: &mut Machine<'_, '_>, at: At) -> At {
-    let depth = (machine.run.frames - machine.base) as usize;
-    // SAFETY: `enter` kept them when it made this depth.
-    let back = unsafe {
-        let registers = &mut machine.registers;
-        machine.saved.restore(depth.wrapping_sub(1), registers)
-    };
-    let Some(back) = back else {
+    if machine.run.frames == machine.base {
         return machine.end(at, Ending::Returned);
-    };
+    }
     machine.run.frames -= 1;
-    machine.frame(FRAME_LEN);
+    let frames = machine.run.frames as usize;
+    // SAFETY: `enter` kept them when so many functions were active.
+    let back = unsafe { machine.saved.restore(frames, &mut machine.registers) };
+    let Some(back) = back else {
+        return machine.stop(at, Stop::Frames);
+    };
+    machine.registers[10] += FRAME_LEN as u64;
+    machine.view.back(machine.run, machine.registers[10]);
     back
 }

@@ -9,7 +9,6 @@ use alloc::sync::Arc;
 use super::machine::Machine;
 use super::op::At;
 use super::view::View;
-use crate::bundle::map_flags;
 use crate::helper::{Argument, Helper, Returned};
 use crate::isa::FUNCTION_TOKEN;
 use crate::map::Map;
@@ -63,6 +62,33 @@ pub unsafe fn call_with_key(machine: &mut Machine<'_, '_>, at: At, helper: &Help
     unsafe { call(machine, at, helper) }
 }
 
+/// What `map_lookup_elem` does where the map is an array that all cores share: there it needs nothing of the kernel.
+/// False if it is another map, or an argument is wrong.
+#[inline(always)]
+pub fn look_up(machine: &mut Machine<'_, '_>) -> bool {
+    let [_, map, key, ..] = machine.registers;
+    let Some(map) = named(machine.run, map) else {
+        return false;
+    };
+    let Some(array) = map.array_layout().filter(|array| array.core_stride == 0) else {
+        return false;
+    };
+    let Ok(index) = machine.view.read::<u32>(machine.run, key) else {
+        return false;
+    };
+    machine.registers[0] = 0;
+    if index < array.entries {
+        let address = array.base + u64::from(index) * u64::from(array.stride);
+        machine.registers[0] = address;
+        machine.view.expect(Memory {
+            address,
+            len: u64::from(map.value_size()),
+            writable: map.is_writable(),
+        });
+    }
+    true
+}
+
 /// Calls a helper whose arguments are right.
 ///
 /// # Safety
@@ -94,7 +120,7 @@ unsafe fn checked(
         (Returned::ValueOrNull, Some(map)) if result != 0 => machine.view.expect(Memory {
             address: result,
             len: u64::from(map.value_size()),
-            writable: map.def().flags & map_flags::READ_ONLY == 0,
+            writable: map.is_writable(),
         }),
         (Returned::Number | Returned::Nothing | Returned::ValueOrNull, _) => {
             if prototype.arguments[0] == Argument::Record {

@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 
 use super::helper;
 use super::op::At;
-use super::view::{Denied, View, bottom};
+use super::view::{Denied, View};
 use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, MAX_FRAMES};
 use crate::run::{End, Run, STACK_LEN, Stop};
 
@@ -31,47 +31,45 @@ pub struct Machine<'r, 'a> {
     pub(super) saved: Saved,
 }
 
-/// How many functions can wait for the ones that they called.
-const WAITING: usize = MAX_FRAMES - 1;
-
-/// What functions go on with when the ones that they called return, by depth. Only those that wait are there.
+/// What functions go on with when the ones that they called return, by how many functions are active then. Only
+/// those that wait are there.
 ///
 /// Registers of a function are apart, so that they are copied one by one: two together, just after one of them was
 /// written, make the processor wait.
 pub(super) struct Saved {
-    back: [MaybeUninit<At>; WAITING],
-    registers: [[MaybeUninit<u64>; WAITING]; 4],
+    back: [MaybeUninit<At>; MAX_FRAMES],
+    registers: [[MaybeUninit<u64>; MAX_FRAMES]; 4],
 }
 
 impl Saved {
     const NONE: Self = Self {
-        back: [MaybeUninit::uninit(); WAITING],
-        registers: [[MaybeUninit::uninit(); WAITING]; 4],
+        back: [MaybeUninit::uninit(); MAX_FRAMES],
+        registers: [[MaybeUninit::uninit(); MAX_FRAMES]; 4],
     };
 
     /// Keeps registers 6 to 9 of a function, and where it goes on. False if it is too deep.
     #[inline(always)]
-    pub fn keep(&mut self, depth: usize, registers: &[u64; 16], back: At) -> bool {
-        if depth >= WAITING {
+    pub fn keep(&mut self, frames: usize, registers: &[u64; 16], back: At) -> bool {
+        if frames >= MAX_FRAMES {
             return false;
         }
         for (saved, register) in self.registers.iter_mut().zip(&registers[6..10]) {
-            saved[depth].write(*register);
+            saved[frames].write(*register);
         }
-        self.back[depth].write(back);
+        self.back[frames].write(back);
         true
     }
 
-    /// Gives them back.
+    /// Gives them back. `None` if it is too deep.
     ///
     /// # Safety
-    /// They were kept at that depth.
+    /// They were kept there.
     #[inline(always)]
-    pub unsafe fn restore(&self, depth: usize, registers: &mut [u64; 16]) -> Option<At> {
-        let back = self.back.get(depth)?;
+    pub unsafe fn restore(&self, frames: usize, registers: &mut [u64; 16]) -> Option<At> {
+        let back = self.back.get(frames)?;
         for (saved, register) in self.registers.iter().zip(&mut registers[6..10]) {
             // SAFETY: the caller's.
-            *register = unsafe { saved[depth].assume_init() };
+            *register = unsafe { saved[frames].assume_init() };
         }
         // SAFETY: the caller's.
         Some(unsafe { back.assume_init() })
@@ -136,13 +134,12 @@ pub unsafe fn call_function(run: &mut Run<'_>, token: u64, arguments: [u64; 5]) 
     let mut machine = Machine::at(run, at, function.end - function.start);
     let [a, b, c, d, e] = arguments;
     machine.registers[1..6].copy_from_slice(&[a, b, c, d, e]);
-    machine.view.frame(machine.run, machine.registers[10]);
+    machine.view.enter(machine.run, machine.registers[10]);
     machine.go();
     let (base, ending) = (machine.base, machine.ending);
     let value = machine.registers[0];
     let at = machine.number();
     run.frames = base - 1;
-    run.stack_low = run.stack_low.max(bottom(run));
     match ending {
         Ending::Returned => Some(value),
         Ending::Left => None,
@@ -165,7 +162,7 @@ impl<'r, 'a> Machine<'r, 'a> {
     #[inline(always)]
     pub unsafe fn new(run: &'r mut Run<'a>, arguments: [u64; 2]) -> Self {
         run.frames = 1;
-        run.stack_low = top(run);
+        run.used[0] = 0;
         let (at, cost) = first(run);
         let mut machine = Self::at(run, at, cost);
         machine.arguments = arguments;
@@ -223,7 +220,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         self.run.leave = 0;
         self.run.program = next;
         self.run.frames = 1;
-        self.run.stack_low = top(self.run);
+        self.run.used[0] = 0;
         (self.at, self.cost) = first(self.run);
         self.registers = [0; 16];
         [self.registers[1], self.registers[2]] = self.arguments;
@@ -293,13 +290,6 @@ impl<'r, 'a> Machine<'r, 'a> {
             }
         }
         at.jump(by)
-    }
-
-    /// Moves the frame pointer to another function's frame.
-    #[inline(always)]
-    pub(super) fn frame(&mut self, by: usize) {
-        self.registers[10] = self.registers[10].wrapping_add(by as u64);
-        self.view.frame(self.run, self.registers[10]);
     }
 
     /// Leaves the loop at this instruction.

@@ -26,7 +26,7 @@ impl Ops {
                     _ => None,
                 };
                 let called = helper.filter(|helper| helper.id == insn.imm as u32);
-                if let Some(step) = called.and_then(calls::for_prototype) {
+                if let Some(step) = called.and_then(calls::for_helper) {
                     op.step = step;
                 }
             }

@@ -38,18 +38,24 @@ impl Window {
     /// Whether it has all of the range.
     #[inline(always)]
     fn has(&self, address: u64, len: u64, write: bool) -> bool {
-        let len_here = if write { self.writable } else { self.readable };
-        let at = address.wrapping_sub(self.start);
-        at < len_here && len_here - at >= len
+        let room = if write { self.writable } else { self.readable };
+        within(self.start, room, address, len)
     }
+}
+
+/// Whether the range is within so many bytes from a start.
+#[inline(always)]
+fn within(start: u64, room: u64, address: u64, len: u64) -> bool {
+    let at = address.wrapping_sub(start);
+    at < room && room - at >= len
 }
 
 /// The memory that a program may use, as far as it is known already.
 pub(super) struct View {
     /// The map's value or granted memory that was used last.
     recent: Window,
-    /// The used part of the stack of functions that are active.
-    stack: Window,
+    /// The used part of the innermost function's frame: where it starts, and its length.
+    stack: (u64, u64),
     context: Window,
 }
 
@@ -82,21 +88,30 @@ impl View {
     pub fn new(run: &Run<'_>) -> Self {
         Self {
             recent: Window::NONE,
-            stack: Window::NONE,
+            stack: (0, 0),
             context: Window::new(run.context),
         }
     }
 
-    /// Says that the innermost function has its frame there.
+    /// Says that the innermost function, just entered, has its frame there: it used nothing yet.
     #[inline(always)]
-    pub fn frame(&mut self, run: &Run<'_>, pointer: u64) {
-        let start = run.stack_low.max(pointer - FRAME_LEN as u64);
-        let len = run.stack as u64 + STACK_LEN as u64 - start;
-        self.stack = Window {
-            start,
-            readable: len,
-            writable: len,
-        };
+    pub fn enter(&mut self, run: &mut Run<'_>, pointer: u64) {
+        if let Some(used) = run.used.get_mut((run.frames as usize).wrapping_sub(1)) {
+            *used = 0;
+        }
+        self.stack = (pointer, 0);
+    }
+
+    /// Says that the innermost function, returned to, has its frame there.
+    #[inline(always)]
+    pub fn back(&mut self, run: &Run<'_>, pointer: u64) {
+        let used = run.used.get((run.frames as usize).wrapping_sub(1));
+        let len = used.map_or(0, |used| u64::from(*used));
+        self.stack = (pointer - len, len);
+        // It may be the frame of a function that is no longer active.
+        if self.recent.start.wrapping_sub(run.stack as u64) < STACK_LEN as u64 {
+            self.recent = Window::NONE;
+        }
     }
 
     /// Forgets what the program may have lost.
@@ -124,7 +139,7 @@ impl View {
         write: bool,
     ) -> Result<(), Denied> {
         let known = self.recent.has(address, len, write)
-            || self.stack.has(address, len, write)
+            || within(self.stack.0, self.stack.1, address, len)
             || self.context.has(address, len, write);
         if known {
             return Ok(());
@@ -182,18 +197,14 @@ impl View {
         len: u64,
         write: bool,
     ) -> Result<(), Denied> {
-        let top = run.stack as u64 + STACK_LEN as u64;
         let denied = Denied {
             address,
             len: len as u32,
             write,
         };
-        if address >= bottom(run) && address < top {
-            if len > top - address {
-                return Err(denied);
-            }
-            self.clear(run, address);
-            return Ok(());
+        let below_top = (run.stack as u64 + STACK_LEN as u64).wrapping_sub(address);
+        if below_top.wrapping_sub(1) < STACK_LEN as u64 {
+            return self.stack(run, below_top, len).ok_or(denied);
         }
         let granted = run.granted.iter();
         let maps = run.program.maps.iter();
@@ -211,26 +222,38 @@ impl View {
         }
     }
 
-    /// Makes the stack usable down to an address: takes away what earlier runs left there.
-    fn clear(&mut self, run: &mut Run<'_>, address: u64) {
-        // Pieces of this length, so that a function does not come here for each of its variables.
-        let low = (address & !63).max(bottom(run));
-        if low < run.stack_low {
-            let len = (run.stack_low - low) as usize;
-            let place = core::ptr::with_exposed_provenance_mut::<u8>(low as usize);
-            // SAFETY: `bottom` and `stack_low` are inside the stack, which is this run's alone.
-            unsafe { place.write_bytes(0, len) };
-            run.stack_low = low;
+    /// Makes a range of the stack usable, which begins so far below its top: takes away what was left there. `None` if
+    /// it is not in the frame of one active function.
+    fn stack(&mut self, run: &mut Run<'_>, below_top: u64, len: u64) -> Option<()> {
+        let frame = (below_top - 1) / FRAME_LEN as u64;
+        let deep = below_top - frame * FRAME_LEN as u64;
+        if frame >= u64::from(run.frames) || len > deep {
+            return None;
         }
-        self.frame(run, bottom(run) + FRAME_LEN as u64);
+        let pointer = run.stack as u64 + STACK_LEN as u64 - frame * FRAME_LEN as u64;
+        let used = run.used.get_mut(frame as usize)?;
+        // In pieces, so that a function does not come here for each of its variables. 512 is a multiple.
+        let wanted = deep.next_multiple_of(64);
+        let before = u64::from(*used);
+        if wanted > before {
+            let place = core::ptr::with_exposed_provenance_mut::<u8>((pointer - wanted) as usize);
+            // SAFETY: it is inside the frame, which is inside the stack, which is this run's alone.
+            unsafe { place.write_bytes(0, (wanted - before) as usize) };
+            *used = wanted as u16;
+        }
+        let len = wanted.max(before);
+        let start = pointer - len;
+        if frame + 1 == u64::from(run.frames) {
+            self.stack = (start, len);
+        } else {
+            self.recent = Window {
+                start,
+                readable: len,
+                writable: len,
+            };
+        }
+        Some(())
     }
-}
-
-/// Where the stack of the innermost function ends.
-#[inline(always)]
-pub(super) fn bottom(run: &Run<'_>) -> u64 {
-    let top = run.stack as u64 + STACK_LEN as u64;
-    top - u64::from(run.frames) * FRAME_LEN as u64
 }
 
 /// An atomic operation (RFC 9669, section 5.3) of 4 or 8 bytes. Gives what was there before.

@@ -80,26 +80,53 @@ fn try_case(path: &Path, engine: Engine) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn own_cases_pass(engine: Engine) {
-        let folder = crate::project::root().unwrap().join("uio-bpf/conformance");
+    fn pass(folder: &str, engine: Engine) {
+        let folder = crate::project::root().unwrap().join(folder);
         let mut failures = Vec::new();
-        let paths = cases(&folder).unwrap();
-        for path in &paths {
-            if let Err(why) = try_case(path, engine) {
+        for path in cases(&folder).unwrap() {
+            if let Err(why) = try_case(&path, engine) {
                 failures.push(format!("{}: {why:#}", path.display()));
             }
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
-        assert!(paths.len() > 100, "{}", paths.len());
     }
 
     #[test]
     fn the_interpreter_passes_the_projects_cases() {
-        own_cases_pass(Engine::Interpreter);
+        pass("uio-bpf/conformance", Engine::Interpreter);
+    }
+
+    #[test]
+    fn the_interpreter_stops_what_it_should() {
+        pass("uio-bpf/conformance/checked", Engine::Interpreter);
     }
 
     #[test]
     fn compiled_code_passes_the_projects_cases() {
-        own_cases_pass(Engine::Jit);
+        pass("uio-bpf/conformance", Engine::Jit);
+    }
+
+    #[test]
+    fn a_case_that_fails_is_named() {
+        let folder = tempfile("-- asm\nmov %r0, 1\nexit\n-- result\n0x2\n");
+        let args = |engine| Args {
+            folder: folder.clone(),
+            engine,
+        };
+        let code = run(&args(Engine::Interpreter)).unwrap();
+        let why = try_case(&folder.join("case.data"), Engine::Interpreter).unwrap_err();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(1)));
+        assert_eq!(why.to_string(), "gave 0x1, should be 0x2");
+        assert!(run(&args(Engine::Interpreter)).is_err());
+    }
+
+    /// A folder with one case.
+    fn tempfile(text: &str) -> PathBuf {
+        let name = format!("uio-conformance-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("case.data"), text).unwrap();
+        folder
     }
 }
