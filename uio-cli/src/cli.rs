@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cmd::bpf::BpfArgs;
 use crate::cmd::new_program::NewProgramArgs;
+use crate::cmd::perf::PerfArgs;
 use crate::cmd::run::{ParsedShare, parse_publish, parse_share};
+use crate::cmd::trace::TraceArgs;
 use crate::entry::Published;
 use crate::render::Format;
 use crate::vmm::Machine;
@@ -75,12 +77,16 @@ pub enum Command {
     Shell(ShellArgs),
     /// Build a Hermit application and its symbol index.
     Build(BuildArgs),
-    /// Compile C, C++ or Rust to a program that `run` loads in a guest.
+    /// Compile C, C++ or Rust to a program that `run` loads in a guest, or C to an eBPF program.
     Cc(CcArgs),
     /// Make a program to begin with.
     NewProgram(NewProgramArgs),
     /// Look into eBPF programs, and run them.
     Bpf(BpfArgs),
+    /// Show what functions of a running guest do.
+    Trace(TraceArgs),
+    /// Show where a running guest spends its time.
+    Perf(PerfArgs),
     /// Say what is missing to build and run, and what mends it.
     Doctor,
     /// Serve a VM in the background.
@@ -311,13 +317,13 @@ pub struct BuildArgs {
 #[derive(Debug, Args)]
 pub struct CcArgs {
     /// Sources: C (`.c`), C++ (`.cc`, `.cpp`, `.cxx`), objects (`.o`), and one in Rust: a file (`.rs`)
-    /// or the directory of a package.
+    /// or the directory of a package; or one eBPF program in C (`NAME.bpf.c`).
     #[arg(required = true)]
     pub sources: Vec<PathBuf>,
     /// The object to make; by default the first source's name with `.o`, in this directory.
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Compiler of C; by default `$CC`, else gcc, clang or cc.
+    /// Compiler of C; by default `$CC`, else gcc, clang or cc; for eBPF clang.
     #[arg(long)]
     pub compiler: Option<std::ffi::OsString>,
     /// Keep in the object what a debugger reads.

@@ -15,6 +15,7 @@ pub mod error;
 pub mod render;
 pub mod shell;
 pub mod signals;
+pub mod trace;
 pub mod vmm;
 
 #[cfg(test)]

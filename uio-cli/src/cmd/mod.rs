@@ -11,11 +11,13 @@ pub mod list;
 pub mod loader;
 pub mod logs;
 pub mod new_program;
+pub mod perf;
 pub mod progress;
 pub mod run;
 pub mod shell;
 pub mod stop;
 pub mod symbols;
+pub mod trace;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -46,6 +48,8 @@ pub fn dispatch(cli: Cli) -> Result<u8> {
         Command::Cc(args) => cc::run(args, format),
         Command::NewProgram(args) => new_program::run(&args, format),
         Command::Bpf(args) => bpf::run(args, format),
+        Command::Trace(args) => trace::run(&args, format),
+        Command::Perf(args) => perf::run(&args, format),
         Command::Doctor => doctor::run(format),
         Command::Broker(args) => broker::run(&args),
     }

@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn steps_are_powers_of_two_or_as_wide_as_asked() {
         let log = Histogram::default();
-        assert_eq!([0, 1, 2, 11].map(|step| log.range(step)), [(0, 1), (1, 2), (2, 4), (1024, 2048)]);
+        assert_eq!(
+            [0, 1, 2, 11].map(|step| log.range(step)),
+            [(0, 1), (1, 2), (2, 4), (1024, 2048)]
+        );
         assert_eq!(log.range(64).1, u64::MAX);
         let linear = Histogram {
             width: 500,

@@ -50,6 +50,11 @@ pub const STACKS: usize = 1;
 /// Frames of a stack that are kept.
 pub const FRAMES: u32 = 32;
 
+/// Bytes of a key and of a value of counts.
+pub const COUNT: (usize, usize) = (16, 8);
+/// Bytes of a key and of a value of stacks.
+pub const STACK: (usize, usize) = (4, 8 * FRAMES as usize);
+
 /// Most keys that are counted apart.
 const KEYS: u32 = 8192;
 /// Most stacks.
@@ -76,7 +81,12 @@ pub fn bundle(name: &str, collect: Collect) -> Bundle {
         Collect::Returns => (Kind::Fexit, event(RETURN_WORDS)),
         Collect::Stacks => (Kind::Fentry, count(Key::Stack)),
     };
-    of(name, kind, code, matches!(collect, Collect::Calls | Collect::Returns))
+    of(
+        name,
+        kind,
+        code,
+        matches!(collect, Collect::Calls | Collect::Returns),
+    )
 }
 
 /// The bundle that samples what runs.
