@@ -100,26 +100,33 @@ pub(super) extern "sysv64" fn entered(at: &mut FunctionEntry, frame: u64) {
 /// A traced function has ended, whose return address was in `slot`; called by [`entry::exit`]. Gives that
 /// address back.
 pub(super) extern "sysv64" fn exited(slot: u64, returned: u64, busy: &Busy, frame: u64) -> u64 {
-	let Some((back, key, at, since)) = shadow::take(slot) else {
+	let Some(first) = shadow::take(slot) else {
 		// Only `entered` has a function return here, and it took note.
 		panic!("uio: a traced function returned to nowhere");
 	};
-	if busy.0.swap(1, Ordering::SeqCst) != 0 {
+	let quiet = busy.0.swap(1, Ordering::SeqCst) != 0;
+	if quiet {
 		busy.1.fetch_add(1, Ordering::Relaxed);
-		return back;
 	}
-	if let Some(function) = table::find(key) {
-		let cycles = get_timestamp().wrapping_sub(since);
-		let mut at = FunctionExit {
-			entry: at,
-			returned,
-			duration: cycles.saturating_mul(1000) / u64::from(get_frequency()).max(1),
-		};
-		for link in &function.exit {
-			let at_exit = [at.entry.function, back];
-			run(link, context(&mut at), Origin { at: at_exit, frame });
+	let now = get_timestamp();
+	let mut next = Some(first);
+	while let Some(call) = next {
+		if let Some(function) = table::find(call.key).filter(|_| !quiet) {
+			let cycles = now.wrapping_sub(call.since);
+			let mut at = FunctionExit {
+				entry: call.entry,
+				returned,
+				duration: cycles.saturating_mul(1000) / u64::from(get_frequency()).max(1),
+			};
+			for link in &function.exit {
+				let at_exit = [at.entry.function, call.back];
+				run(link, context(&mut at), Origin { at: at_exit, frame });
+			}
 		}
+		next = shadow::take(slot);
 	}
-	busy.0.store(0, Ordering::Release);
-	back
+	if !quiet {
+		busy.0.store(0, Ordering::Release);
+	}
+	first.back
 }

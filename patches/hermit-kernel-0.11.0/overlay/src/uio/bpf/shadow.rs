@@ -11,6 +11,8 @@ use core::ptr;
 
 use uio_bpf::kind::FunctionEntry;
 
+use super::entry;
+
 /// How many calls can be under way.
 const CALLS: usize = 1024;
 
@@ -67,36 +69,36 @@ fn places(slot: u64) -> impl Iterator<Item = *mut Call> {
 	})
 }
 
-/// Notes a call whose return address is in `slot`; false when there is no room.
+/// Notes a call whose return address is in `slot`; false when there is no room, and the call's end is not to be seen.
+/// `back` is what is in the slot.
+///
+/// A function can end by a jump to another, which then has the same slot: there `exit` is in it already, and both calls end
+/// when the second does.
 pub(super) fn note(slot: u64, back: u64, key: u64, entry: &FunctionEntry, since: u64) -> bool {
-	let mut free = None;
-	for place in places(slot) {
-		// SAFETY: entries are there for ever, and this field is atomic.
-		let held = unsafe { &(*place).slot };
-		match held.load(Ordering::Relaxed) {
-			// A call that never returned.
-			other if other == slot => {
-				free = Some(place);
-				break;
-			}
-			0 if free.is_none() => {
-				if held.compare_exchange(0, slot, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-					free = Some(place);
-				}
-			}
-			_ => {}
-		}
+	let jumped_to = back == entry::exit as *const () as u64;
+	let mut back = back;
+	if jumped_to {
+		let Some(before) = self::back(slot) else {
+			return false;
+		};
+		back = before;
+	} else {
+		// A call that never returned.
+		while take(slot).is_some() {}
 	}
+	// SAFETY: entries are there for ever, and this field is atomic.
+	let free = places(slot).find(|&place| unsafe {
+		(*place)
+			.slot
+			.compare_exchange(0, slot, Ordering::AcqRel, Ordering::Relaxed)
+			.is_ok()
+	});
 	let Some(place) = free else {
 		return false;
 	};
 	// SAFETY: the entry is this call's: only who runs on this stack knows its slot, and that is this
 	// core with interrupts off.
 	unsafe {
-		// If the slot was found behind a place that was just taken, the latter is free again.
-		for other in places(slot).filter(|&other| other != place) {
-			let _ = (*other).slot.compare_exchange(slot, 0, Ordering::AcqRel, Ordering::Relaxed);
-		}
 		(&raw mut (*place).back).write(back);
 		(&raw mut (*place).key).write(key);
 		(&raw mut (*place).entry).write(*entry);
@@ -105,27 +107,53 @@ pub(super) fn note(slot: u64, back: u64, key: u64, entry: &FunctionEntry, since:
 	true
 }
 
-/// Takes the call whose return address was in `slot`.
-pub(super) fn take(slot: u64) -> Option<(u64, u64, FunctionEntry, u64)> {
-	let place = find(slot)?;
-	// SAFETY: as in `note`.
-	unsafe {
-		let call = ((*place).back, (*place).key, (*place).entry, (*place).since);
-		(*place).slot.store(0, Ordering::Release);
-		Some(call)
+/// A call that has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Ended {
+	/// Its return address.
+	pub(super) back: u64,
+	/// The function's key in the table.
+	pub(super) key: u64,
+	/// As it was entered.
+	pub(super) entry: FunctionEntry,
+	/// When, in cycles.
+	pub(super) since: u64,
+}
+
+/// Takes the last call that has its return address in `slot`.
+pub(super) fn take(slot: u64) -> Option<Ended> {
+	let mut last: Option<(*mut Call, Ended)> = None;
+	for place in all(slot) {
+		// SAFETY: as in `note`.
+		let call = unsafe {
+			Ended {
+				back: (*place).back,
+				key: (*place).key,
+				entry: (*place).entry,
+				since: (*place).since,
+			}
+		};
+		if last.is_none_or(|(_, other)| call.since >= other.since) {
+			last = Some((place, call));
+		}
 	}
+	let (place, call) = last?;
+	// SAFETY: entries are there for ever, and this field is atomic.
+	unsafe { &(*place).slot }.store(0, Ordering::Release);
+	Some(call)
 }
 
 /// The return address that was in `slot`.
 pub(super) fn back(slot: u64) -> Option<u64> {
-	let place = find(slot)?;
+	let place = all(slot).next()?;
 	// SAFETY: as in `note`; another task's entry does not change while that does not run.
 	Some(unsafe { (*place).back })
 }
 
-fn find(slot: u64) -> Option<*mut Call> {
+/// The calls that have their return address there.
+fn all(slot: u64) -> impl Iterator<Item = *mut Call> {
 	// SAFETY: entries are there for ever, and this field is atomic.
-	places(slot).find(|&place| unsafe { (*place).slot.load(Ordering::Acquire) } == slot)
+	places(slot).filter(move |&place| unsafe { (*place).slot.load(Ordering::Acquire) } == slot)
 }
 
 /// Bytes that the table holds.
