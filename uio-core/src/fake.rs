@@ -8,12 +8,16 @@ mod files;
 mod host;
 mod isolation;
 mod platform;
+#[cfg(feature = "bpf")]
+mod tracing;
 
 pub use channel::FakeChannel;
 pub use files::FakeFiles;
 pub use host::{Answer, Host, Timeout, owned};
 pub use isolation::FakeIsolation;
 pub use platform::FakePlatform;
+#[cfg(feature = "bpf")]
+pub use tracing::{FakeTracing, PROBES};
 
 /// A small generator with a fixed seed (xorshift64), so that a failure repeats.
 #[derive(Clone, Debug)]

@@ -102,7 +102,7 @@ fn options_become_limits() {
     let default = Limits {
         policy: Policy::Full,
         time_ms: Some(10_000),
-        cpu_share: 50,
+        cpu_share: Limits::CPU_SHARE,
         below: false,
     };
     let cases: [(&[&str], Limits); 6] = [
@@ -273,7 +273,7 @@ fn jobs_tell_of_the_bounds_of_programs() {
     let bounds = Bounds {
         policy: Policy::Full,
         time_ms: Some(3000),
-        cpu_share: 50,
+        cpu_share: Limits::CPU_SHARE,
         below: true,
     };
     assert_eq!(job.bounds, Some(bounds));

@@ -79,6 +79,15 @@ struct FakeRegion {
     data: usize,
 }
 
+/// Memory that pretends to be at that address.
+pub(super) fn region(base: u64, bytes: usize) -> Box<dyn Region> {
+    Box::new(FakeRegion {
+        base,
+        bytes: std::vec![0; bytes.next_multiple_of(4096)],
+        data: 0,
+    })
+}
+
 impl Region for FakeRegion {
     fn base(&self) -> u64 {
         self.base
@@ -130,11 +139,7 @@ impl Isolation for FakeIsolation {
         }
         let bytes = bytes.next_multiple_of(4096);
         let base = self.next.fetch_add(bytes as u64 + 4096, SeqCst);
-        Some(Box::new(FakeRegion {
-            base,
-            bytes: std::vec![0; bytes],
-            data: 0,
-        }))
+        Some(region(base, bytes))
     }
 
     fn interface(&self, name: &[u8]) -> Option<u64> {

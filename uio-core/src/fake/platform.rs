@@ -37,6 +37,9 @@ pub struct FakePlatform {
     pub workers: AtomicUsize,
     /// Worker tasks that were ever made.
     pub spawned: AtomicUsize,
+    /// Where eBPF programs run; `None` for a kernel without.
+    #[cfg(feature = "bpf")]
+    pub tracing: Mutex<Option<&'static super::FakeTracing>>,
     /// Waits so far. Every seventh ends at once, as a kernel's may.
     pub waits: AtomicU32,
     start: Instant,
@@ -72,6 +75,8 @@ impl FakePlatform {
             refuse_spawn: AtomicBool::new(false),
             workers: AtomicUsize::new(0),
             spawned: AtomicUsize::new(0),
+            #[cfg(feature = "bpf")]
+            tracing: Mutex::new(Some(std::boxed::Box::leak(std::boxed::Box::default()))),
             waits: AtomicU32::new(0),
             start: Instant::now(),
             skipped_us: AtomicU64::new(0),
@@ -228,5 +233,11 @@ impl Platform for FakePlatform {
         let (woken, condition) = &self.events[usize::from(event.0)];
         *woken.lock().unwrap() = true;
         condition.notify_all();
+    }
+
+    #[cfg(feature = "bpf")]
+    fn tracing(&self) -> Option<&'static dyn crate::bpf::Tracing> {
+        let tracing = *self.tracing.lock().unwrap();
+        tracing.map(|tracing| tracing as &'static dyn crate::bpf::Tracing)
     }
 }

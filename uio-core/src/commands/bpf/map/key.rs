@@ -19,17 +19,15 @@ impl Call<'_, '_> {
 
     /// The value of an entry, or the values of all cores.
     pub(super) fn value(&mut self, map: &Map, word: Word<'_>) -> Result<Vec<u8>, Stop> {
-        let bytes = self.sized(word, map.value_size() as usize);
-        match word.bytes {
-            [b'x', b':', ..] if map.cores() > 1 => {
-                let all = super::super::input::hex(word.bytes.get(2..).unwrap_or_default());
-                match all.filter(|all| all.len() == map.value_len()) {
-                    Some(all) => Ok(all),
-                    None => bytes,
-                }
-            }
-            _ => bytes,
-        }
+        let all = match word.bytes {
+            [b'x', b':', digits @ ..] if map.cores() > 1 => digits.len() == 2 * map.value_len(),
+            _ => false,
+        };
+        let size = match all {
+            true => map.value_len(),
+            false => map.value_size() as usize,
+        };
+        self.sized(word, size)
     }
 
     fn sized(&mut self, word: Word<'_>, size: usize) -> Result<Vec<u8>, Stop> {
