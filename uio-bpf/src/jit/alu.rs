@@ -7,6 +7,7 @@ use crate::isa::{Insn, SOURCE_REGISTER, alu, class};
 
 impl Generator<'_> {
     /// Any instruction of the classes `ALU` and `ALU64`.
+    #[inline(never)]
     pub(super) fn arithmetic(&mut self, insn: Insn, at: usize) {
         let width = if insn.class() == class::ALU64 {
             Width::Quad
@@ -56,6 +57,7 @@ impl Generator<'_> {
     }
 
     /// `dst &= mask`.
+    #[inline(never)]
     pub(super) fn mask(&mut self, width: Width, dst: u8, mask: i32) {
         let to = native(dst);
         match mask {
@@ -131,6 +133,7 @@ impl Generator<'_> {
     }
 
     /// A shift by a constant.
+    #[inline(never)]
     pub(super) fn shift_by(&mut self, width: Width, what: Shift, dst: u8, by: u8) {
         let to = native(dst);
         if by != 0 {

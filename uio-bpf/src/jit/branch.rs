@@ -23,6 +23,7 @@ fn condition(operation: u8) -> Cond {
 
 impl Generator<'_> {
     /// Any instruction of the classes `JMP` and `JMP32`.
+    #[inline(never)]
     pub(super) fn branch(&mut self, insn: Insn, at: usize) {
         match insn.opcode & 0xf0 {
             jump::CALL => return self.call(insn, at),

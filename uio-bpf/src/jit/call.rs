@@ -15,6 +15,7 @@ pub const ENTRY_LEN: usize = 16;
 
 impl Generator<'_> {
     /// `CALL` and `CALLX`.
+    #[inline(never)]
     pub(super) fn call(&mut self, insn: Insn, at: usize) {
         if is_local_call(insn) {
             self.call_local(callee(insn, at), at);
@@ -25,6 +26,7 @@ impl Generator<'_> {
         }
     }
 
+    #[inline(never)]
     fn call_local(&mut self, start: usize, at: usize) {
         let functions = &self.program.functions;
         let Ok(number) = functions.binary_search_by_key(&(start as u32), |one| one.start) else {
@@ -98,6 +100,7 @@ impl Generator<'_> {
     }
 
     /// Looks a number up in the array whose address is in register 1, if one is.
+    #[inline(never)]
     fn look_up(&mut self) -> bool {
         let Some(address) = self.map else {
             return false;
@@ -147,6 +150,7 @@ impl Generator<'_> {
     }
 
     /// `CALLX`: a function by its token, a helper by its number.
+    #[inline(never)]
     fn call_indirect(&mut self, register: u8, at: usize) {
         let value = native(register);
         self.emit.mov(Width::Quad, SCRATCH, value);

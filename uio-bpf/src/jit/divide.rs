@@ -19,6 +19,7 @@ struct Division {
 
 impl Generator<'_> {
     /// `DIV`, `SDIV`, `MOD` and `SMOD`.
+    #[inline(never)]
     pub(super) fn divide(&mut self, width: Width, insn: Insn, at: usize) {
         let division = Division {
             width,
@@ -35,6 +36,7 @@ impl Generator<'_> {
     }
 
     /// The result where the divisor is 0: 0, or what was divided.
+    #[inline(never)]
     fn by_zero(&mut self, division: Division) {
         if division.remainder {
             self.shift_by(division.width, Shift::Shl, division.dst, 0);

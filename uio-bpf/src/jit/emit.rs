@@ -184,6 +184,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// One byte.
+    #[inline(never)]
     pub fn byte(&mut self, byte: u8) {
         if let Some(slot) = self.out.get_mut(self.at) {
             *slot = byte;
@@ -192,6 +193,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// The low `count` bytes of a value, lowest first.
+    #[inline(never)]
     fn bytes(&mut self, mut value: u64, count: u32) {
         for _ in 0..count {
             self.byte(value as u8);
@@ -211,6 +213,7 @@ impl<'a> Emitter<'a> {
 
     /// An instruction with a ModRM byte, without its immediate. `reg` is a register or the digit that
     /// extends the opcode.
+    #[inline(never)]
     pub fn modrm(&mut self, width: Width, opcode: u16, reg: u8, rm: Rm) {
         let (base, is_register) = match rm {
             Rm::Reg(base) => (base.0, true),
@@ -260,16 +263,19 @@ impl<'a> Emitter<'a> {
     }
 
     /// `mov to, from`.
+    #[inline(never)]
     pub fn mov(&mut self, width: Width, to: Reg, from: Reg) {
         self.op(width, op::MOV_STORE, from, Rm::Reg(to));
     }
 
     /// `mov to, [memory]`.
+    #[inline(never)]
     pub fn load(&mut self, width: Width, to: Reg, from: Rm) {
         self.op(width, op::MOV_LOAD, to, from);
     }
 
     /// `mov [memory], from`.
+    #[inline(never)]
     pub fn store(&mut self, width: Width, to: Rm, from: Reg) {
         let opcode = if width == Width::Byte {
             op::MOV_STORE_BYTE
@@ -280,6 +286,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// `mov [memory], value`; 64 bits are the value with its sign.
+    #[inline(never)]
     pub fn store_imm(&mut self, width: Width, to: Rm, value: i32) {
         let (opcode, count) = match width {
             Width::Byte => (0xc6, 1),
@@ -291,6 +298,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// A register's value becomes `value`, in the shortest form. Changes the flags.
+    #[inline(never)]
     pub fn set(&mut self, to: Reg, value: u64) {
         if value == 0 {
             self.op(Width::Long, 0x31, to, Rm::Reg(to));
@@ -306,6 +314,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// An opcode that has its register in its low three bits.
+    #[inline(never)]
     fn opcode_with_register(&mut self, wide: bool, opcode: u8, reg: Reg) {
         let rex = reg.0 >> 3 | if wide { 8 } else { 0 };
         if rex != 0 {
@@ -315,11 +324,13 @@ impl<'a> Emitter<'a> {
     }
 
     /// `push`.
+    #[inline(never)]
     pub fn push(&mut self, reg: Reg) {
         self.opcode_with_register(false, 0x50, reg);
     }
 
     /// `pop`.
+    #[inline(never)]
     pub fn pop(&mut self, reg: Reg) {
         self.opcode_with_register(false, 0x58, reg);
     }
@@ -335,11 +346,13 @@ impl<'a> Emitter<'a> {
     }
 
     /// `to = to OP from`; or a comparison.
+    #[inline(never)]
     pub fn arith(&mut self, width: Width, what: Arith, to: Rm, from: Reg) {
         self.op(width, (what as u16) << 3 | 1, from, to);
     }
 
     /// `to = to OP value`; 64 bits take the value with its sign.
+    #[inline(never)]
     pub fn arith_imm(&mut self, width: Width, what: Arith, to: Rm, value: i32) {
         let (opcode, count) = if i8::try_from(value).is_ok() {
             (0x83, 1)
@@ -375,6 +388,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// An operation with one operand.
+    #[inline(never)]
     pub fn unary(&mut self, width: Width, what: Unary, rm: Rm) {
         self.modrm(width, 0xf7, what as u8, rm);
     }
@@ -388,6 +402,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// A shift by a constant.
+    #[inline(never)]
     pub fn shift_imm(&mut self, width: Width, what: Shift, reg: Reg, by: u8) {
         self.modrm(width, 0xc1, what as u8, Rm::Reg(reg));
         self.byte(by);
@@ -424,6 +439,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// The distance from behind these four bytes to a target.
+    #[inline(never)]
     fn relative(&mut self, target: usize) {
         self.dword((target as u32).wrapping_sub((self.at as u32).wrapping_add(4)));
     }
@@ -441,6 +457,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// A jump, on a condition (the low four bits of its opcode) or always, in the short or the long form.
+    #[inline(never)]
     pub fn jump(&mut self, condition: Option<u8>, target: usize, long: bool) {
         if !long {
             self.byte(condition.map_or(0xeb, |c| 0x70 | c));
@@ -458,6 +475,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// A short jump to a place further on, which [`Emitter::here`] tells.
+    #[inline(never)]
     pub fn forward(&mut self, condition: Option<u8>) -> Forward {
         self.byte(condition.map_or(0xeb, |c| 0x70 | c));
         self.byte(0);
@@ -465,6 +483,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// A short jump comes here.
+    #[inline(never)]
     pub fn here(&mut self, from: Forward) {
         let distance = self.at - from.0;
         if let Some(slot) = self.out.get_mut(from.0 - 1) {

@@ -154,6 +154,7 @@ impl Facts {
         self.marks.get(at).copied().unwrap_or(0)
     }
 
+    #[inline(never)]
     fn set(&mut self, at: usize, bits: u16) -> bool {
         match self.marks.get_mut(at) {
             Some(mark) if *mark & bits != bits => {
@@ -165,6 +166,7 @@ impl Facts {
     }
 
     /// Goes over a function once, forwards.
+    #[inline(never)]
     fn function(
         &mut self,
         insns: &[Insn],
@@ -215,6 +217,7 @@ impl Facts {
     }
 
     /// Goes over the program once, backwards. Says whether it learned of a register that is live.
+    #[inline(never)]
     fn live(&mut self, program: &Program, table: &Table<'_>) -> bool {
         let leaked = self.leaked;
         let mut learned = false;
@@ -235,6 +238,7 @@ impl Facts {
     }
 
     /// The registers that are live before an instruction.
+    #[inline(never)]
     fn before(
         &mut self,
         program: &Program,
@@ -292,6 +296,7 @@ struct Effect {
 }
 
 impl Effect {
+    #[inline(never)]
     fn of(insn: Insn, table: &Table<'_>) -> Self {
         let (dst, src) = (insn.dst(), insn.src());
         let register = insn.opcode & SOURCE_REGISTER != 0;

@@ -79,6 +79,7 @@ impl Generator<'_> {
     }
 
     /// The entry of a function.
+    #[inline(never)]
     pub(super) fn prologue(&mut self, number: usize) {
         self.push_saved(number);
         if self.has_frame(number) {
@@ -98,6 +99,7 @@ impl Generator<'_> {
     }
 
     /// Clears what the function may read of its frame before it has written it.
+    #[inline(never)]
     fn clear_frame(&mut self, number: usize) {
         let words = self.facts.functions.get(number).map_or(0, |one| one.clear);
         if words.count_ones() <= MOST_SINGLE {
@@ -132,6 +134,7 @@ impl Generator<'_> {
     }
 
     /// Registers that nobody sets are zero.
+    #[inline(never)]
     fn clear(&mut self, registers: u16) {
         for register in (0..10).filter(|register| registers & 1 << register != 0) {
             self.emit.set(native(register), 0);
@@ -139,6 +142,7 @@ impl Generator<'_> {
     }
 
     /// The exit of a function.
+    #[inline(never)]
     pub(super) fn epilogue(&mut self, number: usize) {
         if number == 0 && self.facts.charges {
             self.emit.store(Width::Quad, field::BUDGET, BUDGET);
@@ -159,6 +163,7 @@ impl Generator<'_> {
     }
 
     /// What is behind the functions.
+    #[inline(never)]
     pub(super) fn ways_out(&mut self) {
         if !self.may_leave() {
             return;

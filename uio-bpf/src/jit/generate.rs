@@ -202,6 +202,7 @@ impl<'a> Generator<'a> {
         self.facts.mark(at + 1) & LIVE
     }
 
+    #[inline(never)]
     fn set_label(&mut self, index: usize) {
         let here = self.emit.at() as u32;
         if let Some(label) = self.labels.get_mut(index) {
@@ -231,6 +232,7 @@ impl<'a> Generator<'a> {
     }
 
     /// A jump of instruction `at`, remembered as long by `mark` if the short form does not reach.
+    #[inline(never)]
     fn reach(&mut self, at: usize, mark: u16, condition: Option<u8>, target: usize) {
         let mut long = self.facts.mark(at) & mark != 0;
         if !long && self.growing && !self.emit.short_reaches(target) {
@@ -250,6 +252,7 @@ impl<'a> Generator<'a> {
     }
 
     /// The run ends, on a condition or always.
+    #[inline(never)]
     pub fn leave(&mut self, at: usize, condition: Option<Cond>, to: Place) {
         let target = self.place_of(Place::Stubs) + self.stubs.len() * STUB_LEN;
         self.stubs.push(Stub { at: at as u32, to });

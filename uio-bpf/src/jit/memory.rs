@@ -26,6 +26,7 @@ impl Generator<'_> {
     }
 
     /// Any instruction of the classes `LDX`, `ST` and `STX`.
+    #[inline(never)]
     pub(super) fn memory(&mut self, insn: Insn, at: usize) {
         let distance = i32::from(insn.off);
         match insn.class() {
@@ -56,6 +57,7 @@ impl Generator<'_> {
         self.emit.op(width, opcode, to, from);
     }
 
+    #[inline(never)]
     fn atomic(&mut self, insn: Insn, at: usize) {
         let width = width(insn);
         let src = native(insn.src());

@@ -74,6 +74,7 @@ impl Scan<'_> {
 
     /// An address goes where it is not followed. The end of the frame is of no use there but to
     /// reckon others from.
+    #[inline(never)]
     fn escape(&mut self, pointer: i32) {
         let named = if pointer < 0 { pointer } else { WHOLE };
         self.low = self.low.min(named);
@@ -114,6 +115,7 @@ impl Scan<'_> {
     }
 
     /// An access from an address in the frame.
+    #[inline(never)]
     fn access(&mut self, insn: Insn, base: i32, reads: bool) {
         let from = base + i32::from(insn.off);
         self.low = self.low.min(from);
@@ -180,6 +182,7 @@ impl Scan<'_> {
         }
     }
 
+    #[inline(never)]
     fn words(&self) -> u64 {
         let named = self.low.max(WHOLE).unsigned_abs() as usize;
         let mut words = 0;
