@@ -60,16 +60,17 @@ impl<'a> Reader<'a> {
         self.left.is_empty()
     }
 
-    fn number(&mut self) -> Result<u64> {
+    /// A number of so many bits.
+    fn number(&mut self, bits: u32) -> Result<u64> {
         let mut number = 0;
-        for shift in (0..64).step_by(7) {
+        for shift in (0..bits).step_by(7) {
             let (&byte, left) = self.left.split_first().ok_or(Malformed)?;
             self.left = left;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
+            let part = u64::from(byte & 0x7f);
+            if bits - shift < 7 && part >> (bits - shift) != 0 {
                 return Err(Malformed);
             }
-            number |= bits << shift;
+            number |= part << shift;
             if byte & 0x80 == 0 {
                 return Ok(number);
             }
@@ -78,17 +79,17 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self) -> Result<u32> {
-        self.number()?.try_into().map_err(|_| Malformed)
+        self.number(u32::BITS).map(|number| number as u32)
     }
 
     /// A version.
     pub fn version(&mut self) -> Result<u16> {
-        self.number()?.try_into().map_err(|_| Malformed)
+        self.number(u16::BITS).map(|number| number as u16)
     }
 
     /// How many items follow; each takes at least a byte.
     pub fn count(&mut self) -> Result<usize> {
-        let count = usize::try_from(self.number()?).map_err(|_| Malformed)?;
+        let count = usize::try_from(self.number(u64::BITS)?).map_err(|_| Malformed)?;
         if count > self.left.len() {
             Err(Malformed)
         } else {
