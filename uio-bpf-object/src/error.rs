@@ -149,7 +149,7 @@ pub enum Why {
     Excess(&'static str),
     /// The interval of a timer is none.
     #[error(
-        "`{0}` is no interval; write a number with a unit, as in `timer/100ms` (ns, us, ms, s)"
+        "`{0}` is no interval; write a number with a unit, as in `timer/100ms` (ns, us, ms, s, hz)"
     )]
     Interval(String),
     /// Code that is no whole number of instructions.

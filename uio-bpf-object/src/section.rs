@@ -61,16 +61,23 @@ pub fn meaning(name: &str) -> Result<Meaning, Why> {
     })
 }
 
-/// The nanoseconds of an interval such as `100ms`; `None` if it is none, or none that a clock can count.
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
+/// The nanoseconds of an interval such as `100ms`, or of a frequency such as `99hz`; `None` if it is none, or none that a clock can count.
 #[must_use]
 pub fn interval(text: &str) -> Option<u64> {
     let unit = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit);
+    if unit == "hz" {
+        let nanoseconds = SECOND.checked_div(number.parse().ok()?)?;
+        return (nanoseconds > 0).then_some(nanoseconds);
+    }
     let scale = match unit {
         "ns" => 1,
         "us" => 1_000,
         "ms" => 1_000_000,
-        "s" => 1_000_000_000,
+        "s" => SECOND,
         _ => return None,
     };
     let nanoseconds = number.parse::<u64>().ok()?.checked_mul(scale)?;
@@ -148,6 +155,9 @@ mod tests {
         assert_eq!(interval("1ns"), Some(1));
         assert_eq!(interval("20us"), Some(20_000));
         assert_eq!(interval("3s"), Some(3_000_000_000));
+        assert_eq!(interval("100hz"), Some(10_000_000));
+        assert_eq!(interval("0hz"), None);
+        assert_eq!(interval("2000000000hz"), None);
         for wrong in [
             "",
             "ms",

@@ -290,6 +290,60 @@ fn legacy_maps() {
     assert_eq!(loads(program, wide::MAP_INDEX), [(0, 0), (1, 0)]);
 }
 
+/// An object that another compiler made.
+fn stored(name: &str) -> Object {
+    let path = common::programs().with_file_name("objects").join(name);
+    object(&std::fs::read(path).unwrap())
+}
+
+#[test]
+fn gcc_is_understood() {
+    let object = stored("gcc12.o");
+    let bundle = &object.bundle;
+    let seen = map(bundle, "seen").1;
+    assert_eq!(
+        (seen.kind, seen.key_size, seen.value_size),
+        (MapKind::Hash, 4, 8)
+    );
+    let look = program(bundle, "look");
+    assert_eq!(
+        (look.kind, look.target.as_str()),
+        (Kind::Fentry, "web::handle")
+    );
+    let debug = &object.debug.programs[1];
+    let names: Vec<_> = debug
+        .functions
+        .iter()
+        .map(|function| function.name.as_str())
+        .collect();
+    assert_eq!(names, ["look", "scaled", "half"]);
+    let calls: Vec<_> = debug.names.iter().map(|name| name.name.as_str()).collect();
+    assert_eq!(calls, ["seen", "scaled", "total", "half", "scale"]);
+    assert_eq!(loads(look, wide::MAP_INDEX_VALUE).len(), 2);
+}
+
+/// Programs of the same source by another compiler, for version 4 of the processor, are as many with the same maps.
+#[test]
+fn a_later_clang_is_understood() {
+    let (old, new) = (object(&whole()), stored("clang19-v4.o"));
+    let maps = |object: &Object| -> Vec<MapDef> {
+        let mut maps = object.bundle.maps.clone();
+        maps.iter_mut().for_each(|map| map.types.clear());
+        maps.sort_by(|a, b| a.name.cmp(&b.name));
+        maps
+    };
+    assert_eq!(maps(&old), maps(&new));
+    let names = |object: &Object| -> Vec<String> {
+        let programs = object.bundle.programs.iter();
+        programs.map(|program| program.name.clone()).collect()
+    };
+    assert_eq!(names(&old), names(&new));
+    new.bundle
+        .programs
+        .iter()
+        .for_each(|program| drop(entries(program)));
+}
+
 #[test]
 fn functions_of_text_are_programs_on_request() {
     let bytes =

@@ -6,10 +6,12 @@
 //! | module | part |
 //! |---|---|
 //! | `c` | C and C++ sources |
+//! | `bpf` | eBPF programs in C (`NAME.bpf.c`), which make an object of their own |
 //! | `rust` | packages and files in Rust |
 //! | `link` | several objects and libraries to one |
 //! | `room` | a place for what lies between |
 
+mod bpf;
 mod c;
 mod link;
 mod room;
@@ -19,6 +21,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
+
+pub use bpf::find as bpf_compiler;
 
 /// What to do besides compiling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Summary {
 /// What a source is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    /// An eBPF program in C.
+    Bpf,
     C,
     Cxx,
     Rust,
@@ -62,6 +68,10 @@ impl Kind {
     fn of(source: &Path) -> Self {
         if source.is_dir() || source.file_name() == Some(OsStr::new("Cargo.toml")) {
             return Self::Package;
+        }
+        let name = source.file_name().and_then(OsStr::to_str);
+        if name.is_some_and(|name| name.ends_with(bpf::SUFFIX)) {
+            return Self::Bpf;
         }
         match source.extension().and_then(OsStr::to_str) {
             Some("rs") => Self::Rust,
@@ -79,6 +89,11 @@ pub fn default_object(sources: &[PathBuf]) -> Option<PathBuf> {
     let first = sources.first()?;
     let name = match Kind::of(first) {
         Kind::Object => return None,
+        Kind::Bpf => {
+            let name = first.file_name()?.to_str()?;
+            let stem = name.strip_suffix(bpf::SUFFIX)?;
+            return (!stem.is_empty()).then(|| PathBuf::from(format!("{stem}.o")));
+        }
         Kind::Package => {
             let dir = rust::package_dir(first).canonicalize().ok()?;
             return dir
@@ -102,6 +117,7 @@ pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Sum
         options,
         room: room::Room::new()?,
         c: None,
+        bpf: None,
         in_rust: false,
         parts: Vec::new(),
         warnings: String::new(),
@@ -111,10 +127,11 @@ pub fn compile(sources: &[PathBuf], out: &Path, options: &Options) -> Result<Sum
     }
     let new = build.join()?;
     let bytes = std::fs::copy(&new, out).map_err(|error| Error::io(out, error))?;
-    let compiler = match build.c {
-        Some(c) => c.program,
-        None if build.in_rust => "rustc".into(),
-        None => OsString::new(),
+    let compiler = match (build.c, build.bpf) {
+        (Some(c), _) => c.program,
+        (None, Some(compiler)) => compiler,
+        (None, None) if build.in_rust => "rustc".into(),
+        (None, None) => OsString::new(),
     };
     Ok(Summary {
         compiler,
@@ -138,6 +155,11 @@ fn check(sources: &[PathBuf]) -> Result<()> {
         )));
     }
     let kinds = sources.iter().map(|source| Kind::of(source));
+    if sources.len() > 1 && kinds.clone().any(|kind| kind == Kind::Bpf) {
+        return Err(Error::App(
+            "an eBPF program (NAME.bpf.c) is an object by itself; give one source at a time".into(),
+        ));
+    }
     let in_rust = kinds.filter(|kind| matches!(kind, Kind::Rust | Kind::Package));
     if in_rust.count() > 1 {
         return Err(Error::App(
@@ -153,6 +175,8 @@ struct Build<'o> {
     room: room::Room,
     /// The compiler of C, once it is needed.
     c: Option<c::Compiler>,
+    /// The compiler of an eBPF program.
+    bpf: Option<OsString>,
     in_rust: bool,
     /// Objects and libraries so far.
     parts: Vec<PathBuf>,
@@ -167,6 +191,14 @@ impl Build<'_> {
             Kind::Rust | Kind::Package => {
                 self.in_rust = true;
                 rust::library(source, &self.room, self.options, &mut self.warnings)?
+            }
+            Kind::Bpf => {
+                let object = self.room.path().join("program.o");
+                let compiler = bpf::find(self.options.compiler.as_deref())?;
+                self.warnings +=
+                    &bpf::compile(&compiler, source, &object, &self.room, self.options)?;
+                self.bpf = Some(compiler);
+                object
             }
             kind => {
                 let object = self.room.path().join(format!("{}.o", self.parts.len()));

@@ -114,12 +114,13 @@ fn find(asked: Option<&OsStr>) -> Result<OsString> {
     ))
 }
 
-fn works(compiler: &OsStr) -> bool {
+/// Whether a compiler starts.
+pub(super) fn works(compiler: &OsStr) -> bool {
     command::capture(Command::new(compiler).arg("--version")).is_ok()
 }
 
 /// Runs a compiler; returns what it wrote to its standard error.
-fn run(compiler: &mut Command) -> Result<String> {
+pub(super) fn run(compiler: &mut Command) -> Result<String> {
     let output = command::output(compiler)?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.success() {

@@ -55,6 +55,7 @@ pub fn findings() -> Vec<Finding> {
         monitor(),
         kvm(),
         c_compiler(),
+        bpf_compiler(),
         boot_loader(),
         directories(),
     ]
@@ -194,6 +195,20 @@ fn c_compiler() -> Finding {
         "apt install gcc",
         &["gcc"],
     )
+}
+
+fn bpf_compiler() -> Finding {
+    let what = "bpf cc";
+    match uio_build::cc::bpf_compiler(None) {
+        Ok(compiler) => good(what, compiler.to_string_lossy().into_owned()),
+        Err(_) => Finding {
+            what,
+            state: State::Optional,
+            found: "no clang; `uio cc NAME.bpf.c` needs it".to_owned(),
+            mend: Some("apt install clang".to_owned()),
+            packages: &["clang"],
+        },
+    }
 }
 
 fn boot_loader() -> Finding {

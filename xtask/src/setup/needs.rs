@@ -25,7 +25,7 @@ struct Program {
 }
 
 /// Programs that `uio` itself does without.
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 6] = [
     Program {
         name: "curl",
         purpose: "fetches pages in the demo",
@@ -45,6 +45,11 @@ const PROGRAMS: [Program; 5] = [
         name: "git",
         purpose: "keeps the kernel patches as commits",
         packages: &["git"],
+    },
+    Program {
+        name: "clang",
+        purpose: "compiles eBPF programs",
+        packages: &["clang"],
     },
     Program {
         name: "diod",

@@ -96,6 +96,7 @@ fn text(object: &Object, shown: &Shown<'_>, bytes: bool) -> String {
 fn map_text(map: &MapDef) -> String {
     let types = Types::from_bytes(&map.types).unwrap_or_default();
     let part = |word: &str, size: u32, id: Option<u32>| match id {
+        Some(id) if size == 0 => format!(", records {}", types.c_name(id)),
         Some(id) => format!(", {word} {} ({size} bytes)", types.c_name(id)),
         None if size == 0 => String::new(),
         None => format!(", {word} {size} bytes"),

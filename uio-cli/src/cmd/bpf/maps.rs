@@ -26,6 +26,13 @@ fn entries(map: &Map) -> Vec<Entry> {
     found
 }
 
+/// Programs of a program array, by their slots.
+fn programs(map: &Map) -> Vec<(u32, String)> {
+    let slots = map.programs();
+    let taken = |slot| Some((slot, slots?.get(slot, 0)?.name.to_string()));
+    (0..map.positions()).filter_map(taken).collect()
+}
+
 /// Records of a ring buffer, which are taken from it.
 fn records(map: &Map) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
@@ -58,6 +65,18 @@ pub(super) fn text(map: &Map) -> String {
         }
         return text;
     }
+    if map.kind() == MapKind::ProgramArray {
+        let programs = programs(map);
+        text += if programs.is_empty() {
+            " empty\n"
+        } else {
+            "\n"
+        };
+        for (slot, name) in programs {
+            text += &format!("  {slot}: {name}\n");
+        }
+        return text;
+    }
     let entries = entries(map);
     text += match (entries.is_empty(), def.kind) {
         (true, MapKind::Array | MapKind::PerCpuArray) => " all zero\n",
@@ -84,6 +103,13 @@ pub(super) fn json(map: &Map) -> Value {
         document["records"] = records
             .iter()
             .map(|record| render(&types, types.value, record))
+            .collect();
+        return document;
+    }
+    if map.kind() == MapKind::ProgramArray {
+        document["entries"] = programs(map)
+            .into_iter()
+            .map(|(slot, name)| json!({ "key": slot, "value": name }))
             .collect();
         return document;
     }
