@@ -12,7 +12,8 @@ fn shown(bytes: &str) -> String {
     entries[0].words()
 }
 
-/// Compared with what llvm-objdump 19 says, except for helpers, wide loads of something named, and the stack.
+/// The notation of llvm-objdump 19, with numbers in decimal, whole registers in stores and loads, and names of helpers and
+/// of what wide loads load.
 const CASES: &[(&str, &str)] = &[
     ("0701000005000000", "r1 += 5"),
     ("0f21000000000000", "r1 += r2"),
