@@ -7,6 +7,7 @@
 
 mod beside;
 mod boot;
+mod bpf;
 mod console;
 mod counter;
 mod files;
@@ -80,6 +81,12 @@ pub struct Args {
 }
 
 impl Args {
+    /// How often to measure each thing.
+    fn repeat(&self) -> usize {
+        let most = if self.quick { 5 } else { usize::MAX };
+        self.repeat.clamp(1, most)
+    }
+
     /// The `uio` command, built if need be.
     fn uio(&self) -> Result<PathBuf> {
         match &self.uio {
@@ -132,6 +139,8 @@ enum What {
     Switches,
     /// Requests to the web server, while a program runs beside it.
     Beside,
+    /// The engines of eBPF beside those of rbpf, on this machine.
+    Bpf,
     /// Memory that the overlay holds.
     Memory,
     /// Where instructions go, by function.
@@ -140,7 +149,7 @@ enum What {
 
 impl What {
     /// Everything that has figures.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Size {
             symbols: None,
             modules: false,
@@ -157,6 +166,7 @@ impl What {
         Self::Files,
         Self::Memory,
         Self::Beside,
+        Self::Bpf,
     ];
 
     /// Whether an image without the overlay is needed.
@@ -198,6 +208,7 @@ impl What {
             Self::Beside => {
                 beside::figures(lab, Duration::from_secs(if args.quick { 1 } else { 2 }))
             }
+            Self::Bpf => bpf::figures(args.repeat()),
             Self::Memory => console::memory(lab),
             Self::Profile(_) => Ok(Vec::new()),
         }
@@ -215,6 +226,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     );
     if let Err(code) = setup::ensure() {
         return Ok(code);
+    }
+    if args.what == Some(What::Bpf) {
+        // Needs no guest.
+        return tell(args, &bpf::figures(args.repeat())?);
     }
     let lab = lab(args)?;
     match &args.what {
@@ -296,13 +311,12 @@ fn lab(args: &Args) -> Result<Lab> {
     };
     let built = "uio-loader/target/x86_64-unknown-none/release/uio-loader";
     let loader = args.loader.clone().unwrap_or_else(|| root.join(built));
-    let most = if args.quick { 5 } else { usize::MAX };
     Lab::new(
         &with,
         without.as_deref(),
         keyless.as_deref(),
         &loader,
-        args.repeat.clamp(1, most),
+        args.repeat(),
     )
     .context("getting ready to measure")
 }

@@ -11,6 +11,8 @@ use super::stats::{Series, number};
 pub enum Goal {
     /// At most this.
     AtMost(f64),
+    /// At least this.
+    AtLeast(f64),
     /// Below what the original takes for the same.
     Original(f64),
     /// As often above 0 as below: a difference that does not repeat.
@@ -55,6 +57,7 @@ impl Figure {
     pub fn held(&self) -> Option<bool> {
         match self.goal {
             Goal::AtMost(limit) => Some(self.results.median() <= limit),
+            Goal::AtLeast(limit) => Some(self.results.median() >= limit),
             Goal::Original(theirs) => Some(self.results.median() < theirs),
             Goal::NoDifference => Some(self.results.around_zero()),
             Goal::None => None,
@@ -64,6 +67,7 @@ impl Figure {
     fn goal_text(&self) -> String {
         match self.goal {
             Goal::AtMost(limit) => format!("≤ {}", number(limit)),
+            Goal::AtLeast(limit) => format!("≥ {}", number(limit)),
             Goal::Original(theirs) => format!("original {}", number(theirs)),
             Goal::NoDifference => "none that repeats".to_owned(),
             Goal::None => String::new(),
@@ -108,6 +112,7 @@ impl Figure {
         value["unit"] = json!(self.unit);
         value["goal"] = match self.goal {
             Goal::AtMost(limit) => json!({ "at_most": limit }),
+            Goal::AtLeast(limit) => json!({ "at_least": limit }),
             Goal::Original(theirs) => json!({ "original": theirs }),
             Goal::NoDifference => json!("no difference"),
             Goal::None => Value::Null,
@@ -171,6 +176,8 @@ mod tests {
         assert_eq!(figure(1.0).held(), None);
         assert_eq!(figure(1.0).goal(Goal::AtMost(1.0)).held(), Some(true));
         assert_eq!(figure(1.0).goal(Goal::Original(1.0)).held(), Some(false));
+        assert_eq!(figure(1.0).goal(Goal::AtLeast(1.0)).held(), Some(true));
+        assert_eq!(figure(0.9).goal(Goal::AtLeast(1.0)).held(), Some(false));
         let text = table(&[figure(1.0).goal(Goal::Original(2.0))]);
         assert!(text.contains("original 2  held"), "{text}");
     }
