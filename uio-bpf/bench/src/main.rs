@@ -16,12 +16,16 @@ fn main() {
     let map = ours::map();
     let mut programs = Vec::new();
     for program in programs::all(std::sync::Arc::as_ptr(&map) as u64) {
-        let mut ours = ours::Ready::new(&program.code, &map, programs::MEMORY_LEN);
+        let ours = ours::Ready::new(&program.code, &map, programs::MEMORY_LEN);
         let theirs = theirs::Ready::new(&program.code, &map, programs::MEMORY_LEN);
         let mut interpreter = theirs.interpreter();
-        let mut engines: Vec<(&str, Box<dyn FnMut() -> u64 + '_>)> = vec![
-            ("interpreter", Box::new(|| ours.interpret())),
+        let mut compiled = theirs.compiled();
+        let ours = std::cell::RefCell::new(ours);
+        let mut engines: Vec<Run<'_>> = vec![
+            ("interpreter", Box::new(|| ours.borrow_mut().interpret())),
             ("rbpf.interpreter", Box::new(&mut interpreter)),
+            ("jit", Box::new(|| ours.borrow_mut().compiled())),
+            ("rbpf.jit", Box::new(&mut compiled)),
         ];
         let clear = || clear(&map);
         let times = compare(&mut engines, repeat, &clear, program.name);

@@ -8,6 +8,7 @@ use uio_bpf::check::{Environment, check};
 use uio_bpf::helper::{OWN, Table};
 use uio_bpf::interpreter;
 use uio_bpf::isa::{Insn, wide};
+use uio_bpf::jit::{self, host::Compiled};
 use uio_bpf::kind::Kind;
 use uio_bpf::map::Map;
 use uio_bpf::program::Program;
@@ -40,7 +41,7 @@ pub fn map() -> Arc<Map> {
 
 /// A program that is ready.
 pub struct Ready {
-    program: Program,
+    program: Compiled,
     stack: Box<Stack>,
     memory: Vec<u8>,
 }
@@ -73,8 +74,10 @@ impl Ready {
             }
         }
         let program = check("bench", Kind::Executable, &code, &environment);
+        let program = program.unwrap_or_else(|reject| panic!("{reject:?}"));
+        let program = Compiled::new(program, &HELPERS);
         Self {
-            program: program.unwrap_or_else(|reject| panic!("{reject:?}")),
+            program: program.unwrap_or_else(|error| panic!("{error:?}")),
             stack: Box::new(Stack([0; STACK_LEN])),
             memory: vec![0; memory_len],
         }
@@ -85,6 +88,24 @@ impl Ready {
     /// # Panics
     /// When it did not come to its end.
     pub fn interpret(&mut self) -> u64 {
+        self.run(|run, arguments| {
+            // SAFETY: stack and memory are this run's alone, and the helpers do what their prototypes say.
+            unsafe { interpreter::run(run, arguments) }
+        })
+    }
+
+    /// Runs the code that was made of it. Gives what it returned.
+    ///
+    /// # Panics
+    /// When it did not come to its end.
+    pub fn compiled(&mut self) -> u64 {
+        self.run(|run, arguments| {
+            // SAFETY: as above; and the programs access only what they may.
+            unsafe { jit::run(run, arguments) }
+        })
+    }
+
+    fn run(&mut self, go: impl FnOnce(&mut Run<'_>, [u64; 2]) -> End) -> u64 {
         self.memory.fill(1);
         let context = Memory {
             address: self.memory.as_mut_ptr().expose_provenance() as u64,
@@ -93,10 +114,9 @@ impl Ready {
         };
         let stack = (&raw mut *self.stack).cast::<u8>();
         stack.expose_provenance();
-        let mut run = Run::new(&self.program, context, stack, &HELPERS, &Nowhere);
+        let mut run = Run::new(self.program.program(), context, stack, &HELPERS, &Nowhere);
         run.budget = i64::MAX;
-        // SAFETY: stack and memory are this run's alone, and the helpers do what their prototypes say.
-        match unsafe { interpreter::run(&mut run, [context.address, context.len]) } {
+        match go(&mut run, [context.address, context.len]) {
             End::Returned(value) => value,
             End::Stopped { why, at } => panic!("{why:?} at {at}"),
         }

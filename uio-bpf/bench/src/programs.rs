@@ -49,6 +49,21 @@ pub fn all(map: u64) -> Vec<Program> {
             what: "look-ups in a map",
             code: maps(map),
         },
+        Program {
+            name: "prime",
+            what: "divisions",
+            code: prime(),
+        },
+        Program {
+            name: "packet",
+            what: "headers and branches",
+            code: packet(),
+        },
+        Program {
+            name: "swap",
+            what: "byte swaps and shifts by registers",
+            code: swaps(),
+        },
     ]
 }
 
@@ -114,7 +129,8 @@ fn arithmetic() -> Vec<Insn> {
         imm64(alu::ARSH, 2, 5),
         reg64(alu::SUB, 0, 3),
         imm64(alu::AND, 1, 0x7fff_ffff),
-        reg32(alu::MOV, 4, 0),
+        // Not of 32 bits: rbpf's compiler moves all 64.
+        reg64(alu::MOV, 4, 0),
         reg64(alu::ADD, 0, 4),
     ];
     let before = [0, 1, 2, 3].map(|register| imm64(alu::MOV, register, 1));
@@ -184,4 +200,60 @@ fn maps(map: u64) -> Vec<Insn> {
         &body,
         &[reg64(alu::MOV, 0, 7), exit()],
     )
+}
+
+/// Divides an odd number by 2, 3, 4 and so on, and counts what leaves nothing.
+fn prime() -> Vec<Insn> {
+    let before = [
+        imm64(alu::MOV, 0, 0),
+        imm64(alu::MOV, 1, 1_000_003),
+        imm64(alu::MOV, 2, 1),
+    ];
+    let body = [
+        imm64(alu::ADD, 2, 1),
+        reg64(alu::MOV, 3, 1),
+        reg64(alu::MOD, 3, 2),
+        insn(class::JMP | jump::JNE, 3, 0, 1, 0),
+        imm64(alu::ADD, 0, 1),
+    ];
+    repeated(&before, &body, &[exit()])
+}
+
+/// Looks into the context as a filter looks into a packet: the type, the length of a header, a port.
+fn packet() -> Vec<Insn> {
+    let jne = |dst: u8, off: i16, imm: i32| insn(class::JMP | jump::JNE, dst, 0, off, imm);
+    let before = [imm64(alu::MOV, 0, 0), reg64(alu::MOV, 7, 1)];
+    let body = [
+        load(size::H, 2, 7, 12),
+        jne(2, 11, 0x0101),
+        load(size::B, 3, 7, 23),
+        jne(3, 9, 1),
+        load(size::B, 4, 7, 14),
+        imm64(alu::AND, 4, 0xf),
+        imm64(alu::LSH, 4, 2),
+        reg64(alu::MOV, 5, 7),
+        reg64(alu::ADD, 5, 4),
+        load(size::W, 2, 5, 16),
+        insn(class::JMP32 | jump::JSGT, 2, 0, 2, 0x2020_2020),
+        load(size::DW, 3, 5, 24),
+        reg64(alu::ADD, 0, 3),
+    ];
+    repeated(&before, &body, &[exit()])
+}
+
+fn swaps() -> Vec<Insn> {
+    let swap = |dst: u8, bits: i32| insn(class::ALU | alu::END | SOURCE_REGISTER, dst, 0, 0, bits);
+    let before = [imm64(alu::MOV, 0, 0x1234_5678), imm64(alu::MOV, 3, 7)];
+    let body = [
+        reg64(alu::MOV, 1, 0),
+        swap(1, 64),
+        reg64(alu::LSH, 1, 3),
+        swap(0, 32),
+        reg64(alu::ADD, 0, 1),
+        reg64(alu::MOV, 2, 6),
+        swap(2, 16),
+        reg64(alu::RSH, 0, 2),
+        reg64(alu::XOR, 0, 6),
+    ];
+    repeated(&before, &body, &[exit()])
 }

@@ -45,6 +45,25 @@ impl Ready {
         vm
     }
 
+    /// Hands over what runs it under the compiler, on memory of its own.
+    ///
+    /// # Panics
+    /// When rbpf refuses or stops the program.
+    pub fn compiled(&self) -> impl FnMut() -> u64 {
+        let mut vm = self.vm();
+        vm.jit_compile().expect("rbpf compiles it");
+        let len = self.memory_len;
+        let mut memory = vec![0; len];
+        move || {
+            memory.fill(1);
+            // SAFETY: as below, and the programs access only what they may.
+            unsafe {
+                let memory = &mut *core::ptr::from_mut::<[u8]>(&mut memory);
+                vm.execute_program_jit(memory).expect("it runs")
+            }
+        }
+    }
+
     /// Hands over what runs it under the interpreter, on memory of its own.
     ///
     /// # Panics

@@ -48,7 +48,7 @@ impl Generator<'_> {
         }
         let skip = (!always).then(|| self.emit.forward(Some(condition.inverted())));
         self.charge(at - target + 1);
-        self.jump_to(at, Some(Cond::NotSign as u8), target);
+        self.jump_to(at, Some(Cond::AboveEqual as u8), target);
         self.leave(at, None, Place::LeaveBudget);
         if let Some(skip) = skip {
             self.emit.here(skip);

@@ -37,7 +37,7 @@ impl Generator<'_> {
             self.frame_left(at);
         }
         self.charge(len as usize);
-        self.leave(at, Some(Cond::Sign), Place::LeaveBudget);
+        self.leave(at, Some(Cond::Below), Place::LeaveBudget);
         let target = self.function_of(number);
         self.emit.call(target);
     }
@@ -72,7 +72,7 @@ impl Generator<'_> {
     /// Calls a helper's code.
     fn call_native(&mut self, address: u64, at: usize) {
         let kept = self.kept(at);
-        let odd = kept.count_ones() % 2 != 0;
+        let odd = !kept.count_ones().is_multiple_of(2);
         for register in (1..=5).filter(|register| kept & 1 << register != 0) {
             self.emit.push(native(register));
         }
@@ -164,7 +164,7 @@ impl Generator<'_> {
         self.frame_left(at);
         self.function_entry();
         self.emit.op(Width::Quad, 0x2b, BUDGET, Rm::Mem(SCRATCH, 0));
-        self.leave(at, Some(Cond::Sign), Place::LeaveBudget);
+        self.leave(at, Some(Cond::Below), Place::LeaveBudget);
         self.emit.call_reg(SCRATCH2);
         let done = self.emit.forward(None);
         self.emit.here(other);

@@ -118,10 +118,6 @@ pub enum Cond {
     BelowEqual = 0x6,
     /// Unsigned greater.
     Above = 0x7,
-    /// Negative.
-    Sign = 0x8,
-    /// Not negative.
-    NotSign = 0x9,
     /// Signed less.
     Less = 0xc,
     /// Signed greater or equal.

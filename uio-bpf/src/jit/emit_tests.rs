@@ -348,8 +348,6 @@ fn jumps_lead_where_they_should_in_both_forms() {
         (Some(Cond::NotEqual as u8), "jne"),
         (Some(Cond::BelowEqual as u8), "jbe"),
         (Some(Cond::Above as u8), "ja"),
-        (Some(Cond::Sign as u8), "js"),
-        (Some(Cond::NotSign as u8), "jns"),
         (Some(Cond::Less as u8), "jl"),
         (Some(Cond::GreaterEqual as u8), "jge"),
         (Some(Cond::LessEqual as u8), "jle"),

@@ -278,7 +278,7 @@ impl<'a> Generator<'a> {
         }
     }
 
-    /// Charges the budget.
+    /// Charges the budget, which is not negative: less than that is [`Cond::Below`].
     pub fn charge(&mut self, count: usize) {
         self.emit
             .arith_imm(Width::Quad, Arith::Sub, Rm::Reg(BUDGET), count as i32);

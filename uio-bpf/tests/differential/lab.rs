@@ -333,23 +333,23 @@ impl Lab {
         Compiled::new(program, &HELPERS).map_err(|error| format!("{error:?}"))
     }
 
-    fn bytes(&self, map: &Map, index: u32) -> &mut [u8] {
-        let value = map
-            .lookup(&index.to_le_bytes(), 0)
-            .expect("an entry of an array");
-        // SAFETY: the value is that long, and no program runs.
-        unsafe { std::slice::from_raw_parts_mut(value.as_ptr(), map.value_size() as usize) }
-    }
-
-    fn values(&self) -> impl Iterator<Item = &mut [u8]> {
+    /// The values of all maps: where they are.
+    fn values(&self) -> impl Iterator<Item = *mut [u8]> {
         let maps = self.maps.iter().zip(MAP_VALUES);
-        maps.flat_map(|(map, count)| (0..count).map(|index| self.bytes(map, index)))
+        maps.flat_map(|(map, count)| {
+            (0..count).map(|index| {
+                let value = map.lookup(&index.to_le_bytes(), 0);
+                let value = value.expect("an entry of an array").as_ptr();
+                std::ptr::slice_from_raw_parts_mut(value, map.value_size() as usize)
+            })
+        })
     }
 
     /// Runs a program.
     pub fn run(&mut self, program: &Program, engine: Engine, budget: i64) -> Outcome {
         for (number, value) in self.values().enumerate() {
-            value.fill(number as u8 * 17);
+            // SAFETY: the value is there, and no program runs.
+            unsafe { (*value).fill(number as u8 * 17) };
         }
         for (number, word) in self.context.iter_mut().enumerate() {
             *word = 0x0123_4567_89ab_cdef_u64.rotate_left(number as u32 * 9);
@@ -387,7 +387,11 @@ impl Lab {
                 .iter()
                 .flat_map(|word| word.to_le_bytes())
                 .collect(),
-            values: self.values().map(|value| value.to_vec()).collect(),
+            // SAFETY: as above.
+            values: self
+                .values()
+                .map(|value| unsafe { (*value).to_vec() })
+                .collect(),
         }
     }
 }

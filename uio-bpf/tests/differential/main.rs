@@ -8,6 +8,7 @@ use generator::Source;
 use iced_x86::{Decoder, DecoderOptions};
 use lab::{Engine, Lab, checked};
 use uio_bpf::jit::host::Compiled;
+use uio_bpf::run::End;
 
 /// What programs at random may take.
 const BUDGETS: [i64; 4] = [2_000, 100, 7, 20_000];
@@ -40,6 +41,29 @@ fn listing(compiled: &Compiled) -> String {
     text
 }
 
+/// Runs a program under both engines. Gives how it ended; nothing if the interpreter alone ended it.
+///
+/// # Panics
+/// When they do not end alike.
+fn compare(lab: &mut Lab, source: &mut Source<'_>, name: &str, seed: u64) -> Option<End> {
+    let code = generator::program(source);
+    let compiled = lab.load(&code);
+    let compiled = compiled.unwrap_or_else(|why| panic!("{name}: {why}"));
+    let budget = BUDGETS[seed as usize % BUDGETS.len()];
+    let expected = lab.run(compiled.program(), Engine::Interpreter, budget);
+    if checked(expected.end) {
+        return None;
+    }
+    let engine = [Engine::Jit, Engine::Entered][seed as usize / 4 % 2];
+    let found = lab.run(compiled.program(), engine, budget);
+    assert!(
+        expected == found,
+        "{name}, budget {budget}: the interpreter {expected:x?}, compiled {found:x?}\n{}",
+        listing(&compiled)
+    );
+    Some(found.end)
+}
+
 #[test]
 fn programs_at_random_end_alike() {
     let mut lab = Lab::new();
@@ -47,26 +71,11 @@ fn programs_at_random_end_alike() {
     let first = number("UIO_BPF_FIRST", 0);
     let all = number("UIO_BPF_PROGRAMS", 20_000);
     for seed in first..first + all {
-        let code = generator::program(&mut Source::Seed(seed));
-        let compiled = lab
-            .load(&code)
-            .unwrap_or_else(|why| panic!("seed {seed}: {why}"));
-        let budget = BUDGETS[seed as usize % BUDGETS.len()];
-        let expected = lab.run(compiled.program(), Engine::Interpreter, budget);
-        if checked(expected.end) {
-            skipped += 1;
-            continue;
-        }
-        let engine = [Engine::Jit, Engine::Entered][seed as usize / 4 % 2];
-        let found = lab.run(compiled.program(), engine, budget);
-        assert!(
-            expected == found,
-            "seed {seed}, budget {budget}: the interpreter {expected:x?}, compiled {found:x?}\n{}",
-            listing(&compiled)
-        );
-        match found.end {
-            uio_bpf::run::End::Returned(_) => returned += 1,
-            uio_bpf::run::End::Stopped { .. } => stopped += 1,
+        let name = format!("seed {seed}");
+        match compare(&mut lab, &mut Source::Seed(seed), &name, seed) {
+            Some(End::Returned(_)) => returned += 1,
+            Some(End::Stopped { .. }) => stopped += 1,
+            None => skipped += 1,
         }
     }
     assert!(
@@ -78,4 +87,18 @@ fn programs_at_random_end_alike() {
         "only {returned} of {all} came to their end"
     );
     assert!(stopped > all / 100, "only {stopped} of {all} were stopped");
+}
+
+/// As the fuzz target has them.
+#[test]
+fn programs_of_bytes_end_alike() {
+    let mut lab = Lab::new();
+    for length in 0..400 {
+        let bytes: Vec<u8> = (0..length)
+            .map(|at| (at * 151 + length * 7) as u8)
+            .collect();
+        let name = format!("{length} bytes");
+        let end = compare(&mut lab, &mut Source::Bytes(&bytes), &name, length);
+        assert!(end.is_some(), "{name}: accessed what it may not");
+    }
 }
