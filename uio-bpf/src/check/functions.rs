@@ -85,8 +85,7 @@ fn instructions(function: &Function, second: &[bool]) -> impl Iterator<Item = us
 }
 
 fn starts(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
-    let mut starts: Vec<u32> = Vec::new();
-    starts.push(0);
+    let mut begins = alloc::vec![false; code.len()];
     for (at, &insn) in code.iter().enumerate() {
         if second[at] {
             continue;
@@ -94,27 +93,31 @@ fn starts(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
         let Some(target) = function_target(insn, at) else {
             continue;
         };
-        let why = match usize::try_from(target).ok().and_then(|to| second.get(to)) {
+        let target = usize::try_from(target).ok();
+        let why = match target.and_then(|to| Some((second.get(to)?, begins.get_mut(to)?))) {
             None => Why::CallOutside,
-            Some(true) => Why::CallIntoWide,
-            Some(false) => {
-                starts.push(target as u32);
+            Some((true, _)) => Why::CallIntoWide,
+            Some((false, begins)) => {
+                *begins = true;
                 continue;
             }
         };
         return Err(Reject { at: at as u32, why });
     }
-    starts.sort_unstable();
-    starts.dedup();
-    let ends = starts.iter().skip(1).copied().chain([code.len() as u32]);
-    let functions = starts.iter().zip(ends);
-    Ok(functions
-        .map(|(&start, end)| Function {
-            start,
-            end,
-            stack: 0,
-        })
-        .collect())
+    let mut functions: Vec<Function> = Vec::new();
+    for (at, &begins) in begins.iter().enumerate() {
+        if at == 0 || begins {
+            functions.push(Function {
+                start: at as u32,
+                end: 0,
+                stack: 0,
+            });
+        }
+        if let Some(last) = functions.last_mut() {
+            last.end = at as u32 + 1;
+        }
+    }
+    Ok(functions)
 }
 
 /// Checks that the function does not run off its end.
@@ -212,18 +215,23 @@ fn below(insn: Insn) -> Result<usize, Why> {
 fn depth(functions: usize, edges: &[Edge]) -> Result<(), Reject> {
     // The depth of what each function calls, itself included, once it is known.
     let mut heights: Vec<usize> = alloc::vec![1; functions];
-    let mut left: Vec<Edge> = edges.to_vec();
+    // Calls that are left, by caller.
     let mut calling: Vec<u32> = alloc::vec![0; functions];
-    for edge in edges {
+    // Calls by callee: the first of each, and the one after each; by number from 1 on, 0 ends.
+    let mut first: Vec<u32> = alloc::vec![0; functions];
+    let mut next: Vec<u32> = Vec::with_capacity(edges.len());
+    for (number, edge) in (1..).zip(edges) {
         calling[edge.caller as usize] += 1;
+        next.push(core::mem::replace(&mut first[edge.callee as usize], number));
     }
-    left.sort_unstable_by_key(|edge| edge.callee);
     let mut leaves: Vec<u32> = (0..functions as u32)
         .filter(|&function| calling[function as usize] == 0)
         .collect();
     while let Some(leaf) = leaves.pop() {
-        let first = left.partition_point(|edge| edge.callee < leaf);
-        for edge in left[first..].iter().take_while(|edge| edge.callee == leaf) {
+        let mut number = first[leaf as usize] as usize;
+        while let Some(index) = number.checked_sub(1) {
+            let edge = edges[index];
+            number = next[index] as usize;
             let caller = edge.caller as usize;
             heights[caller] = heights[caller].max(heights[leaf as usize] + 1);
             if heights[caller] > MAX_FRAMES {

@@ -1,21 +1,24 @@
 //! Loading a bundle: all of it or nothing.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::error::{LoadError, Refused};
 use super::reader::{MapPart, ProgramPart, Reader};
-use super::{LoadedMap, LoadedProgram, Loading, Runtime, own};
+use super::{LoadedMap, LoadedProgram, Loading, Runtime, own, own_bytes};
 use crate::bundle::{MapDef, VERSION, WEAK, map_flags};
 use crate::check::{Environment, check};
 use crate::isa::Insn;
 use crate::map::{Map, MapError, Programs};
 use crate::program::{Program, Symbols};
 
+type Result<T> = core::result::Result<T, LoadError>;
+
 /// A bundle while it is loaded.
 struct Incoming<'a> {
+    /// What is looked at, to be named when it is at fault.
+    name: &'a str,
     maps: Vec<MapPart<'a>>,
     /// The same maps, as programs count them.
     shared: Vec<Arc<Map>>,
@@ -35,8 +38,9 @@ impl Runtime {
         &mut self,
         bytes: &'a [u8],
         loading: &mut Loading<'_>,
-    ) -> Result<u32, Refused<'a>> {
+    ) -> core::result::Result<u32, Refused<'a>> {
         let mut incoming = Incoming {
+            name: "",
             maps: Vec::new(),
             shared: Vec::new(),
             variables: Vec::new(),
@@ -44,126 +48,156 @@ impl Runtime {
             programs: Vec::new(),
             bytes: 0,
         };
-        let done = self.read(bytes, &mut incoming, loading).and_then(|()| {
-            slots(&incoming)?;
-            self.room(&incoming).map_err(Refused::from)
-        });
-        if let Err(refused) = done {
+        let mut done = self.read(bytes, &mut incoming, loading);
+        if done.is_ok() {
+            done = self.room(&incoming);
+        }
+        if let Err(error) = done {
             for loaded in &incoming.programs {
                 (loading.discard)(&loaded.program);
             }
-            return Err(refused);
+            let name = incoming.name;
+            return Err(Refused { name, error });
         }
         fill(&incoming, loading.core);
         Ok(self.take(incoming))
     }
 
     fn read<'a>(
-        &mut self,
+        &self,
         bytes: &'a [u8],
         incoming: &mut Incoming<'a>,
         loading: &mut Loading<'_>,
-    ) -> Result<(), Refused<'a>> {
+    ) -> Result<()> {
         let mut reader = Reader::new(bytes);
-        let version = read(&mut reader, Reader::version)?;
+        let version = reader.version()?;
         if version != VERSION {
-            return Err(LoadError::Version(version).into());
+            return Err(LoadError::Version(version));
         }
-        let _license = read(&mut reader, Reader::text)?;
-        for _ in 0..read(&mut reader, Reader::count)? {
-            let part = read(&mut reader, Reader::map)?;
-            self.map_in(part, incoming, loading)
-                .map_err(Refused::by(part.name))?;
+        let _license = reader.text()?;
+        for _ in 0..reader.count()? {
+            let part = reader.map()?;
+            incoming.name = part.name;
+            self.map_in(&part, incoming, loading)?;
+            incoming.maps.push(part);
+            incoming.name = "";
         }
-        for _ in 0..read(&mut reader, Reader::count)? {
-            let name = read(&mut reader, Reader::text)?;
-            variable_in(name, incoming, loading).map_err(Refused::by(name))?;
+        for _ in 0..reader.count()? {
+            incoming.name = reader.text()?;
+            variable_in(incoming, loading)?;
+            incoming.name = "";
         }
         let symbols: Symbols = core::mem::take(&mut incoming.symbols).into();
-        for _ in 0..read(&mut reader, Reader::count)? {
-            let part = read(&mut reader, Reader::program)?;
-            let id = self
-                .next_program
-                .wrapping_add(incoming.programs.len() as u32);
-            program_in(part, id, self.next_bundle, &symbols, incoming, loading)
-                .map_err(Refused::by(part.name))?;
-            self.afford(incoming).map_err(Refused::by(part.name))?;
+        for _ in 0..reader.count()? {
+            let part = reader.program()?;
+            incoming.name = part.name;
+            self.program_in(&part, &symbols, incoming, loading)?;
+            incoming.name = "";
         }
-        if !reader.is_empty() {
-            return Err(LoadError::Malformed(reader.at() as u32).into());
-        }
+        reader.end()?;
         if incoming.programs.is_empty() {
-            return Err(LoadError::Empty.into());
+            return Err(LoadError::Empty);
         }
-        Ok(())
-    }
-
-    /// Checks that what came in so far is not too much.
-    fn afford(&self, incoming: &Incoming<'_>) -> Result<(), LoadError> {
-        let all = self.used.saturating_add(incoming.bytes);
-        if all > self.limit {
-            Err(LoadError::Limit)
-        } else {
-            Ok(())
-        }
+        slots(incoming)
     }
 
     /// A map of a bundle: the one that is there by its name, or a new one.
-    fn map_in<'a>(
+    fn map_in(
         &self,
-        part: MapPart<'a>,
-        incoming: &mut Incoming<'a>,
+        part: &MapPart<'_>,
+        incoming: &mut Incoming<'_>,
         loading: &Loading<'_>,
-    ) -> Result<(), LoadError> {
+    ) -> Result<()> {
         let taken = incoming.maps.iter().any(|other| other.name == part.name);
         if part.name.is_empty() || taken {
             return Err(LoadError::Name);
         }
         reserve(&mut incoming.maps)?;
         reserve(&mut incoming.shared)?;
-        let shared = part.flags & map_flags::PRIVATE == 0;
-        let there = self.maps.iter().filter(|_| shared).find(|there| {
-            let def = there.map.def();
-            def.name == part.name && def.flags & map_flags::PRIVATE == 0
-        });
-        if let Some(there) = there {
-            if !same(there.map.def(), &part) {
-                return Err(LoadError::Differs);
+        let map = match self.there(part) {
+            Some(there) if same(there.def(), part) => Arc::clone(there),
+            Some(_) => return Err(LoadError::Differs),
+            None => {
+                let taken = self.used.saturating_add(incoming.bytes);
+                let left = self.limit.saturating_sub(taken);
+                let def = definition(part)?;
+                let map = Map::with(def, part.initial, loading.cores, left);
+                let map = map.map_err(|error| match error {
+                    MapError::Memory => LoadError::Memory,
+                    error => LoadError::Map(error),
+                })?;
+                incoming.bytes += map.bytes();
+                Arc::new(map)
             }
-            incoming.shared.push(Arc::clone(&there.map));
-            incoming.maps.push(part);
-            return Ok(());
+        };
+        incoming.shared.push(map);
+        Ok(())
+    }
+
+    /// The map that a bundle shares with others.
+    fn there(&self, part: &MapPart<'_>) -> Option<&Arc<Map>> {
+        if part.flags & map_flags::PRIVATE != 0 {
+            return None;
         }
-        let left = self
-            .limit
-            .saturating_sub(self.used)
-            .saturating_sub(incoming.bytes);
-        let map =
-            Map::new(&definition(&part)?, loading.cores, left).map_err(|error| match error {
-                MapError::Memory => LoadError::Memory,
-                error => LoadError::Map(error),
-            })?;
-        incoming.bytes += map.bytes();
-        incoming.shared.push(Arc::new(map));
-        incoming.maps.push(part);
+        let mut maps = self.maps.iter().map(|there| &there.map);
+        maps.find(|map| {
+            let def = map.def();
+            def.name == part.name && def.flags & map_flags::PRIVATE == 0
+        })
+    }
+
+    fn program_in(
+        &self,
+        part: &ProgramPart<'_>,
+        symbols: &Symbols,
+        incoming: &mut Incoming<'_>,
+        loading: &mut Loading<'_>,
+    ) -> Result<()> {
+        let mut others = incoming.programs.iter();
+        if part.name.is_empty() || others.any(|other| *other.program.name == *part.name) {
+            return Err(LoadError::Name);
+        }
+        reserve(&mut incoming.programs)?;
+        let environment = Environment {
+            maps: &incoming.shared,
+            variables: &incoming.variables,
+            helpers: loading.helpers,
+        };
+        let code = instructions(part.code)?;
+        let program = check(part.name, part.kind, &code, &environment);
+        let mut program = program.map_err(LoadError::Rejected)?;
+        program.symbols = Symbols::clone(symbols);
+        let target = own(part.target)?;
+        let bytes = (program.bytes() + target.len() + size_of::<LoadedProgram>()) as u64;
+        let taken = self.used.saturating_add(incoming.bytes);
+        if bytes > self.limit.saturating_sub(taken) {
+            return Err(LoadError::Limit);
+        }
+        if !(loading.prepare)(&mut program) {
+            return Err(LoadError::Native);
+        }
+        incoming.bytes += bytes;
+        let number = incoming.programs.len() as u32;
+        incoming.programs.push(LoadedProgram {
+            id: self.next_program.wrapping_add(number),
+            bundle: self.next_bundle,
+            program: Arc::new(program),
+            target: target.into(),
+            bytes,
+        });
         Ok(())
     }
 
     /// Makes room for what came in, so that taking it cannot fail.
-    fn room(&mut self, incoming: &Incoming<'_>) -> Result<(), LoadError> {
+    fn room(&mut self, incoming: &Incoming<'_>) -> Result<()> {
         let memory = |_| LoadError::Memory;
-        self.programs
-            .try_reserve(incoming.programs.len())
+        let programs = self.programs.try_reserve(incoming.programs.len());
+        programs.map_err(memory)?;
+        self.maps
+            .try_reserve(incoming.shared.len())
             .map_err(memory)?;
-        self.maps.try_reserve(incoming.maps.len()).map_err(memory)?;
-        for map in &incoming.shared {
-            if let Some(there) = self
-                .maps
-                .iter_mut()
-                .find(|there| Arc::ptr_eq(&there.map, map))
-            {
-                there.bundles.try_reserve(1).map_err(memory)?;
-            }
+        for there in &mut self.maps {
+            reserve(&mut there.bundles)?;
         }
         Ok(())
     }
@@ -172,17 +206,13 @@ impl Runtime {
     fn take(&mut self, incoming: Incoming<'_>) -> u32 {
         let bundle = self.next_bundle;
         self.next_bundle = bundle.wrapping_add(1);
-        self.next_program = self
-            .next_program
-            .wrapping_add(incoming.programs.len() as u32);
+        let count = incoming.programs.len() as u32;
+        self.next_program = self.next_program.wrapping_add(count);
         self.used += incoming.bytes;
         self.programs.extend(incoming.programs);
         for map in incoming.shared {
-            if let Some(there) = self
-                .maps
-                .iter_mut()
-                .find(|there| Arc::ptr_eq(&there.map, &map))
-            {
+            let mut maps = self.maps.iter_mut();
+            if let Some(there) = maps.find(|there| Arc::ptr_eq(&there.map, &map)) {
                 there.bundles.push(bundle);
                 continue;
             }
@@ -195,16 +225,7 @@ impl Runtime {
     }
 }
 
-/// Reads a piece of a bundle, or says where it is none.
-fn read<'a, T>(
-    reader: &mut Reader<'a>,
-    piece: impl FnOnce(&mut Reader<'a>) -> Result<T, super::reader::Malformed>,
-) -> Result<T, Refused<'a>> {
-    let result = piece(reader);
-    result.map_err(|_| LoadError::Malformed(reader.at() as u32).into())
-}
-
-fn reserve<T>(list: &mut Vec<T>) -> Result<(), LoadError> {
+fn reserve<T>(list: &mut Vec<T>) -> Result<()> {
     list.try_reserve(1).map_err(|_| LoadError::Memory)
 }
 
@@ -217,14 +238,8 @@ fn same(def: &MapDef, part: &MapPart<'_>) -> bool {
         && def.flags == part.flags
 }
 
-fn definition(part: &MapPart<'_>) -> Result<MapDef, LoadError> {
-    let bytes = |from: &[u8]| -> Result<Vec<u8>, LoadError> {
-        let mut own = Vec::new();
-        own.try_reserve_exact(from.len())
-            .map_err(|_| LoadError::Memory)?;
-        own.extend_from_slice(from);
-        Ok(own)
-    };
+/// A map's definition, without what it holds at first.
+fn definition(part: &MapPart<'_>) -> Result<MapDef> {
     Ok(MapDef {
         name: own(part.name)?,
         kind: part.kind,
@@ -232,24 +247,18 @@ fn definition(part: &MapPart<'_>) -> Result<MapDef, LoadError> {
         value_size: part.value_size,
         max_entries: part.max_entries,
         flags: part.flags,
-        initial: bytes(part.initial)?,
-        types: bytes(part.types)?,
+        initial: Vec::new(),
+        types: own_bytes(part.types)?,
     })
 }
 
 /// A variable of a bundle: its address, and its name for who asks at run time.
-fn variable_in(
-    name: &str,
-    incoming: &mut Incoming<'_>,
-    loading: &Loading<'_>,
-) -> Result<(), LoadError> {
-    let (name, weak) = match name.strip_prefix(WEAK) {
-        Some(name) => (name, true),
-        None => (name, false),
-    };
+fn variable_in(incoming: &mut Incoming<'_>, loading: &Loading<'_>) -> Result<()> {
+    let weak = incoming.name.strip_prefix(WEAK);
+    let name = weak.unwrap_or(incoming.name);
     let address = match (loading.address)(name) {
         Some(address) => address,
-        None if weak => 0,
+        None if weak.is_some() => 0,
         None => return Err(LoadError::Variable),
     };
     reserve(&mut incoming.variables)?;
@@ -261,56 +270,14 @@ fn variable_in(
     Ok(())
 }
 
-fn program_in(
-    part: ProgramPart<'_>,
-    id: u32,
-    bundle: u32,
-    symbols: &Symbols,
-    incoming: &mut Incoming<'_>,
-    loading: &mut Loading<'_>,
-) -> Result<(), LoadError> {
-    let taken = incoming
-        .programs
-        .iter()
-        .any(|other| *other.program.name == *part.name);
-    if part.name.is_empty() || taken {
-        return Err(LoadError::Name);
-    }
-    reserve(&mut incoming.programs)?;
-    let target: String = own(part.target)?;
-    let environment = Environment {
-        maps: &incoming.shared,
-        variables: &incoming.variables,
-        helpers: loading.helpers,
-    };
-    let code = instructions(part.code)?;
-    let program = check(part.name, part.kind, &code, &environment);
-    let mut program = program.map_err(LoadError::Rejected)?;
-    program.symbols = Symbols::clone(symbols);
-    if !(loading.prepare)(&mut program) {
-        return Err(LoadError::Native);
-    }
-    let bytes = (program.bytes() + target.len() + size_of::<LoadedProgram>()) as u64;
-    incoming.bytes += bytes;
-    incoming.programs.push(LoadedProgram {
-        id,
-        bundle,
-        program: Arc::new(program),
-        target: target.into(),
-        bytes,
-    });
-    Ok(())
-}
-
-fn instructions(code: &[u8]) -> Result<Vec<Insn>, LoadError> {
+fn instructions(code: &[u8]) -> Result<Vec<Insn>> {
     let (code, rest) = code.as_chunks::<{ Insn::LEN }>();
     if !rest.is_empty() {
         return Err(LoadError::Code);
     }
     let mut insns = Vec::new();
-    insns
-        .try_reserve_exact(code.len())
-        .map_err(|_| LoadError::Memory)?;
+    let room = insns.try_reserve_exact(code.len());
+    room.map_err(|_| LoadError::Memory)?;
     insns.extend(code.iter().map(Insn::from_bytes));
     Ok(insns)
 }
@@ -318,42 +285,44 @@ fn instructions(code: &[u8]) -> Result<Vec<Insn>, LoadError> {
 /// The program arrays among the maps, and what these hold at first.
 fn arrays<'i, 'a>(
     incoming: &'i Incoming<'a>,
-) -> impl Iterator<Item = (&'i MapPart<'a>, &'i Programs, &'a [[u8; 4]])> {
+) -> impl Iterator<Item = (&'i MapPart<'a>, &'i Programs)> {
     let maps = incoming.maps.iter().zip(&incoming.shared);
-    maps.filter_map(|(part, map)| {
-        let (slots, _) = part.initial.as_chunks::<4>();
-        Some((part, map.programs()?, slots))
-    })
+    maps.filter_map(|(part, map)| Some((part, map.programs()?)))
+}
+
+/// The numbers of programs that a program array holds at first: 0 for none, else one more.
+fn numbers(part: &MapPart<'_>) -> impl Iterator<Item = usize> {
+    let (slots, _) = part.initial.as_chunks::<4>();
+    slots.iter().map(|slot| u32::from_le_bytes(*slot) as usize)
 }
 
 /// Checks what program arrays hold at first.
-fn slots<'a>(incoming: &Incoming<'a>) -> Result<(), Refused<'a>> {
-    for (part, _, slots) in arrays(incoming) {
-        let fits = part.initial.len().is_multiple_of(4) && slots.len() <= part.max_entries as usize;
-        if !fits || !slots.iter().all(|slot| program(*slot, incoming).is_some()) {
-            return Err(Refused::by(part.name)(LoadError::Slot));
-        }
+fn slots(incoming: &mut Incoming<'_>) -> Result<()> {
+    let count = incoming.programs.len();
+    let wrong = arrays(incoming).find(|(part, _)| {
+        let bytes = part.initial.len();
+        let fits = bytes.is_multiple_of(4) && bytes / 4 <= part.max_entries as usize;
+        !fits || numbers(part).any(|number| number > count)
+    });
+    if let Some((part, _)) = wrong {
+        incoming.name = part.name;
+        return Err(LoadError::Slot);
     }
     Ok(())
 }
 
 /// Puts programs into program arrays that hold some at first.
 fn fill(incoming: &Incoming<'_>, core: u32) {
-    for (_, array, slots) in arrays(incoming) {
-        for (index, slot) in slots.iter().enumerate() {
-            if let Some(Some(program)) = program(*slot, incoming) {
+    for (part, array) in arrays(incoming) {
+        for (index, number) in (0..).zip(numbers(part)) {
+            let loaded = number
+                .checked_sub(1)
+                .and_then(|at| incoming.programs.get(at));
+            if let Some(loaded) = loaded {
+                let program: Arc<Program> = Arc::clone(&loaded.program);
                 // There is such an index, so there is nothing to go wrong.
-                let _ = array.set(index as u32, Some(program), core);
+                let _ = array.set(index, Some(program), core);
             }
         }
     }
-}
-
-/// What a slot says: no program, or one; `None` if there is no such one.
-fn program(slot: [u8; 4], incoming: &Incoming<'_>) -> Option<Option<Arc<Program>>> {
-    let Some(index) = u32::from_le_bytes(slot).checked_sub(1) else {
-        return Some(None);
-    };
-    let loaded = incoming.programs.get(index as usize)?;
-    Some(Some(Arc::clone(&loaded.program)))
 }

@@ -44,16 +44,3 @@ pub struct Refused<'a> {
     /// Why.
     pub error: LoadError,
 }
-
-impl<'a> Refused<'a> {
-    /// Says whose fault it is.
-    pub(super) fn by(name: &'a str) -> impl Fn(LoadError) -> Self {
-        move |error| Self { name, error }
-    }
-}
-
-impl From<LoadError> for Refused<'_> {
-    fn from(error: LoadError) -> Self {
-        Self { name: "", error }
-    }
-}

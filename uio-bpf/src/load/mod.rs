@@ -151,8 +151,17 @@ impl Runtime {
 /// A text of one's own.
 fn own(text: &str) -> Result<String, LoadError> {
     let mut own = String::new();
-    own.try_reserve_exact(text.len())
-        .map_err(|_| LoadError::Memory)?;
+    let room = own.try_reserve_exact(text.len());
+    room.map_err(|_| LoadError::Memory)?;
     own.push_str(text);
+    Ok(own)
+}
+
+/// Bytes of one's own.
+fn own_bytes(bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let mut own = Vec::new();
+    let room = own.try_reserve_exact(bytes.len());
+    room.map_err(|_| LoadError::Memory)?;
+    own.extend_from_slice(bytes);
     Ok(own)
 }

@@ -1,7 +1,7 @@
 //! The names that a bundle wants the addresses of, before it is loaded.
 
 use super::error::LoadError;
-use super::reader::{Malformed, Reader};
+use super::reader::Reader;
 use crate::bundle::WEAK;
 
 /// Calls `each` with the name of every variable and function of the platform that a bundle names.
@@ -10,10 +10,6 @@ use crate::bundle::WEAK;
 /// [`LoadError::Malformed`].
 pub fn variables<'a>(bytes: &'a [u8], each: &mut dyn FnMut(&'a str)) -> Result<(), LoadError> {
     let mut reader = Reader::new(bytes);
-    read(&mut reader, each).map_err(|Malformed| LoadError::Malformed(reader.at() as u32))
-}
-
-fn read<'a>(reader: &mut Reader<'a>, each: &mut dyn FnMut(&'a str)) -> Result<(), Malformed> {
     reader.version()?;
     reader.text()?;
     for _ in 0..reader.count()? {

@@ -3,14 +3,11 @@
 //! The form is postcard's of [`crate::bundle::Bundle`]: numbers are varints, texts and bytes come after their
 //! length, lists after their count, an enumeration is the number of its variant.
 
+use super::error::LoadError;
 use crate::bundle::MapKind;
 use crate::kind::Kind;
 
-/// The bytes are no bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
-
-type Result<T> = core::result::Result<T, Malformed>;
+type Result<T> = core::result::Result<T, LoadError>;
 
 /// What is left of a bundle.
 #[derive(Clone, Copy)]
@@ -50,32 +47,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many bytes were read.
-    pub fn at(&self) -> usize {
-        self.len - self.left.len()
+    /// Says that the bytes are no bundle from here on.
+    #[cold]
+    fn malformed<T>(&self) -> Result<T> {
+        Err(LoadError::Malformed((self.len - self.left.len()) as u32))
     }
 
-    /// Whether everything was read.
-    pub fn is_empty(&self) -> bool {
-        self.left.is_empty()
+    /// Checks that everything was read.
+    pub fn end(&self) -> Result<()> {
+        if self.left.is_empty() {
+            Ok(())
+        } else {
+            self.malformed()
+        }
     }
 
     /// A number of so many bits.
+    #[inline(never)]
     fn number(&mut self, bits: u32) -> Result<u64> {
         let mut number = 0;
         for shift in (0..bits).step_by(7) {
-            let (&byte, left) = self.left.split_first().ok_or(Malformed)?;
+            let Some((&byte, left)) = self.left.split_first() else {
+                return self.malformed();
+            };
             self.left = left;
             let part = u64::from(byte & 0x7f);
             if bits - shift < 7 && part >> (bits - shift) != 0 {
-                return Err(Malformed);
+                return self.malformed();
             }
             number |= part << shift;
             if byte & 0x80 == 0 {
                 return Ok(number);
             }
         }
-        Err(Malformed)
+        self.malformed()
     }
 
     fn word(&mut self) -> Result<u32> {
@@ -88,25 +93,31 @@ impl<'a> Reader<'a> {
     }
 
     /// How many items follow; each takes at least a byte.
+    #[inline(never)]
     pub fn count(&mut self) -> Result<usize> {
-        let count = usize::try_from(self.number(u64::BITS)?).map_err(|_| Malformed)?;
-        if count > self.left.len() {
-            Err(Malformed)
-        } else {
-            Ok(count)
+        match usize::try_from(self.number(u64::BITS)?) {
+            Ok(count) if count <= self.left.len() => Ok(count),
+            _ => self.malformed(),
         }
     }
 
+    #[inline(never)]
     fn bytes(&mut self) -> Result<&'a [u8]> {
         let len = self.count()?;
-        let (bytes, left) = self.left.split_at_checked(len).ok_or(Malformed)?;
+        let Some((bytes, left)) = self.left.split_at_checked(len) else {
+            return self.malformed();
+        };
         self.left = left;
         Ok(bytes)
     }
 
     /// A text.
+    #[inline(never)]
     pub fn text(&mut self) -> Result<&'a str> {
-        core::str::from_utf8(self.bytes()?).map_err(|_| Malformed)
+        match core::str::from_utf8(self.bytes()?) {
+            Ok(text) => Ok(text),
+            Err(_) => self.malformed(),
+        }
     }
 
     /// A map.
@@ -153,6 +164,9 @@ impl<'a> Reader<'a> {
 
     fn variant<T: Copy>(&mut self, all: &[T]) -> Result<T> {
         let number = self.word()? as usize;
-        all.get(number).copied().ok_or(Malformed)
+        match all.get(number) {
+            Some(variant) => Ok(*variant),
+            None => self.malformed(),
+        }
     }
 }

@@ -53,7 +53,12 @@ struct Plan {
 }
 
 /// The parts of a map, and how many bytes they take.
-pub fn make(def: &MapDef, cores: u32, limit: u64) -> Result<(Values, Body, u64), MapError> {
+pub fn make(
+    def: &MapDef,
+    initial: usize,
+    cores: u32,
+    limit: u64,
+) -> Result<(Values, Body, u64), MapError> {
     shape(def)?;
     let entries = def.max_entries;
     let plan = plan(def, cores.max(1)).ok_or(MapError::Size)?;
@@ -67,7 +72,7 @@ pub fn make(def: &MapDef, cores: u32, limit: u64) -> Result<(Values, Body, u64),
         MapKind::Array | MapKind::PerCpuArray | MapKind::ProgramArray => def.value_size,
         _ => 0,
     };
-    if def.initial.len() as u64 > u64::from(entries) * u64::from(each) {
+    if initial as u64 > u64::from(entries) * u64::from(each) {
         return Err(MapError::Initial);
     }
     let writable = def.flags & map_flags::READ_ONLY == 0;
@@ -87,21 +92,30 @@ pub fn make(def: &MapDef, cores: u32, limit: u64) -> Result<(Values, Body, u64),
 
 /// The definition as a map keeps it: without its first values.
 pub fn keep(def: &MapDef) -> Result<MapDef, MapError> {
-    let mut name = String::new();
-    name.try_reserve_exact(def.name.len())
-        .map_err(|_| MapError::Memory)?;
-    name.push_str(&def.name);
-    let mut types = Vec::new();
-    types
-        .try_reserve_exact(def.types.len())
-        .map_err(|_| MapError::Memory)?;
-    types.extend_from_slice(&def.types);
     Ok(MapDef {
-        name,
-        types,
+        name: text(&def.name)?,
+        types: bytes(&def.types)?,
         initial: Vec::new(),
         ..*def
     })
+}
+
+/// A text of one's own.
+pub fn text(from: &str) -> Result<String, MapError> {
+    let mut own = String::new();
+    own.try_reserve_exact(from.len())
+        .map_err(|_| MapError::Memory)?;
+    own.push_str(from);
+    Ok(own)
+}
+
+/// Bytes of one's own.
+pub fn bytes(from: &[u8]) -> Result<Vec<u8>, MapError> {
+    let mut own = Vec::new();
+    own.try_reserve_exact(from.len())
+        .map_err(|_| MapError::Memory)?;
+    own.extend_from_slice(from);
+    Ok(own)
 }
 
 /// Checks sizes and flags.

@@ -86,15 +86,23 @@ impl Map {
     /// # Errors
     /// When the definition is wrong, or the map would take more than `limit` bytes, or there is no memory.
     pub fn new(def: &MapDef, cores: u32, limit: u64) -> Result<Self, MapError> {
-        let (values, body, bytes) = definition::make(def, cores, limit)?;
+        Self::with(definition::keep(def)?, &def.initial, cores, limit)
+    }
+
+    /// As [`Self::new`], with what it holds at first apart from its definition, which it keeps.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(def: MapDef, initial: &[u8], cores: u32, limit: u64) -> Result<Self, MapError> {
+        let (values, body, bytes) = definition::make(&def, initial.len(), cores, limit)?;
         let map = Self {
             values,
             body,
-            def: definition::keep(def)?,
+            def,
             bytes,
         };
         if map.has_values() {
-            map.start(&def.initial);
+            map.start(initial);
         }
         Ok(map)
     }
