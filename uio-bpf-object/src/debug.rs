@@ -29,13 +29,13 @@ pub struct ProgramDebug {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionDebug {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its first instruction.
     pub start: u32,
     /// Behind its last instruction.
     pub end: u32,
     /// How C declares it, if that is known.
-    pub prototype: Option<String>,
+    pub prototype: Option<Arc<str>>,
 }
 
 /// The line of source that instructions from this one on come from.
@@ -59,15 +59,18 @@ pub struct Name {
     /// The instruction.
     pub at: u32,
     /// A function, map or variable.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl ProgramDebug {
     /// The function that an instruction belongs to.
     #[must_use]
     pub fn function(&self, at: u32) -> Option<&FunctionDebug> {
-        let mut functions = self.functions.iter();
-        functions.find(|function| (function.start..function.end).contains(&at))
+        let behind = self
+            .functions
+            .partition_point(|function| function.start <= at);
+        let function = self.functions.get(behind.checked_sub(1)?)?;
+        (at < function.end).then_some(function)
     }
 
     /// The line of source that an instruction comes from.
@@ -83,6 +86,6 @@ impl ProgramDebug {
     #[must_use]
     pub fn name(&self, at: u32) -> Option<&str> {
         let found = self.names.binary_search_by_key(&at, |name| name.at).ok()?;
-        self.names.get(found).map(|name| name.name.as_str())
+        self.names.get(found).map(|name| &*name.name)
     }
 }

@@ -101,6 +101,14 @@ pub(crate) struct Relocation {
     pub addend: Option<i64>,
 }
 
+/// The longest name. One may be that of many symbols, each of which is kept.
+const LONGEST: usize = 4096;
+
+fn name_of(bytes: &[u8]) -> Result<&str, Why> {
+    let name = std::str::from_utf8(bytes).ok();
+    name.filter(|name| name.len() <= LONGEST).ok_or(Why::Name)
+}
+
 fn damaged(error: object::read::Error) -> Why {
     Why::Elf(error.to_string())
 }
@@ -119,7 +127,7 @@ impl<'a> Elf<'a> {
         let mut stored = 0u64;
         for section in table.iter() {
             let name = table.section_name(endian, section).map_err(damaged)?;
-            let name = std::str::from_utf8(name).map_err(|_| Why::Name)?;
+            let name = name_of(name)?;
             let data = section.data(endian, bytes).map_err(damaged)?;
             stored = stored.saturating_add(data.len() as u64);
             sections.push(Section {
@@ -290,7 +298,7 @@ fn read_symbol<'a>(
     };
     let kind = symbol.st_type();
     let own = table.symbol_name(endian, symbol).map_err(damaged)?;
-    let own = std::str::from_utf8(own).map_err(|_| Why::Name)?;
+    let own = name_of(own)?;
     let name = match home {
         Home::Section(section) if kind == elf::STT_SECTION => {
             sections.get(section).map_or(own, |section| section.name)

@@ -122,13 +122,16 @@ pub enum Why {
     #[error("sections and tables take more bytes than the file has; the object is damaged")]
     Overlapping,
     /// A name is no text.
-    #[error("a name is not UTF-8; the object is damaged")]
+    #[error("a name is not UTF-8, or has more than 4096 bytes; the object is damaged")]
     Name,
     /// It holds no program.
     #[error(
         "the object holds no program; put a function into a section, as in `SEC(\"executable\")`"
     )]
     NoProgram,
+    /// More programs or maps than an object has.
+    #[error("there are more than {0} {1}; split the object")]
+    Count(usize, &'static str),
     /// Programs that no other file could name.
     #[error("the function is static, so it is no program; leave `static` out")]
     Static,

@@ -20,7 +20,7 @@ pub fn raw(input: &[u8], kind: Kind, name: &str) -> Result<Object> {
     }
     let debug = ProgramDebug {
         functions: vec![FunctionDebug {
-            name: name.to_owned(),
+            name: name.into(),
             start: 0,
             end: insns as u32,
             prototype: None,
@@ -156,6 +156,9 @@ mod tests {
         let program = &object.bundle.programs[0];
         assert_eq!((program.name.as_str(), program.kind), ("x", Kind::Timer));
         assert_eq!(program.code, EXIT);
-        assert_eq!(object.debug.programs[0].function(0).unwrap().name, "x");
+        assert_eq!(
+            object.debug.programs[0].function(0).map(|f| &*f.name),
+            Some("x")
+        );
     }
 }

@@ -2,6 +2,16 @@
 
 use super::{Btf, Error, Id, Kind, Type};
 
+/// Characters of a name, and parameters of a function, that are shown.
+const LONGEST: usize = 200;
+const PARAMETERS: usize = 12;
+
+fn short(name: &str) -> &str {
+    name.char_indices()
+        .nth(LONGEST)
+        .map_or(name, |(end, _)| &name[..end])
+}
+
 /// How deep types may lie in each other.
 const DEPTH: usize = 32;
 
@@ -124,10 +134,9 @@ impl<'a> Btf<'a> {
         };
         let or_nameless = |word: &str, out: &mut String| {
             out.push_str(word);
-            out.push_str(if found.name.is_empty() {
-                "{…}"
-            } else {
-                found.name
+            out.push_str(match found.name {
+                "" => "{…}",
+                name => short(name),
             });
         };
         match &found.kind {
@@ -176,7 +185,7 @@ impl<'a> Btf<'a> {
             | Kind::Section { .. }
             | Kind::Int { .. }
             | Kind::Float(_)
-            | Kind::Typedef(_) => out.push_str(found.name),
+            | Kind::Typedef(_) => out.push_str(short(found.name)),
         }
     }
 
@@ -206,14 +215,18 @@ impl<'a> Btf<'a> {
                 if !text.ends_with('*') {
                     text.push(' ');
                 }
-                text.push_str(name);
+                text.push_str(short(name));
             }
             text
         };
         let mut list: Vec<String> = parameters
             .iter()
+            .take(PARAMETERS)
             .map(|&(name, of)| declared(of, name))
             .collect();
+        if parameters.len() > PARAMETERS {
+            list.push("…".to_owned());
+        }
         if list.is_empty() {
             list.push("void".to_owned());
         }

@@ -6,17 +6,42 @@ use std::sync::Arc;
 use uio_bpf::isa::Insn;
 
 use super::Linker;
-use crate::btf::ext;
+use crate::btf::{Btf, Id, ext};
 use crate::debug::{FunctionDebug, Line, ProgramDebug};
 
-/// Texts of source, each once.
+/// Bytes of a line of source that are kept.
+const LINE: usize = 400;
+
+/// Bytes of a path that are kept.
+const PATH: usize = 1024;
+
+/// Texts, each once.
 #[derive(Default)]
-pub(super) struct Texts<'a>(HashMap<&'a [u8], Arc<str>>);
+pub(super) struct Texts<'a> {
+    source: HashMap<&'a [u8], Arc<str>>,
+    names: HashMap<String, Arc<str>>,
+    prototypes: HashMap<Id, Option<Arc<str>>>,
+}
 
 impl<'a> Texts<'a> {
-    fn get(&mut self, bytes: &'a [u8]) -> Arc<str> {
+    fn source(&mut self, bytes: &'a [u8], most: usize) -> Arc<str> {
+        let bytes = bytes.get(..most).unwrap_or(bytes);
         let new = || Arc::from(String::from_utf8_lossy(bytes));
-        self.0.entry(bytes).or_insert_with(new).clone()
+        self.source.entry(bytes).or_insert_with(new).clone()
+    }
+
+    pub fn name(&mut self, name: String) -> Arc<str> {
+        if let Some(known) = self.names.get(&name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = Arc::from(name.as_str());
+        self.names.insert(name, Arc::clone(&new));
+        new
+    }
+
+    fn prototype(&mut self, btf: &Btf<'_>, id: Id) -> Option<Arc<str>> {
+        let new = || btf.signature(id).ok().map(Arc::from);
+        self.prototypes.entry(id).or_insert_with(new).clone()
     }
 }
 
@@ -43,12 +68,12 @@ impl Linker<'_, '_> {
             .first()
             .filter(|record| u64::from(record.offset) == found.start);
         debug.functions.push(FunctionDebug {
-            name: found.name.to_owned(),
+            name: self.texts.name(found.name.to_owned()),
             start: base,
             end: base + found.len() as u32,
             prototype: of
                 .zip(self.btf)
-                .and_then(|(record, btf)| btf.signature(record.what).ok()),
+                .and_then(|(record, btf)| self.texts.prototype(btf, record.what)),
         });
         for record in ext::within(&self.ext.lines, section, found.start, found.end) {
             let distance = u64::from(record.offset) - found.start;
@@ -59,10 +84,10 @@ impl Linker<'_, '_> {
             }
             debug.lines.push(Line {
                 at,
-                file: self.texts.get(record.what.file),
+                file: self.texts.source(record.what.file, PATH),
                 line: record.what.line,
                 column: record.what.column,
-                text: self.texts.get(record.what.text),
+                text: self.texts.source(record.what.text, LINE),
             });
         }
     }

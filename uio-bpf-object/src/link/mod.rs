@@ -31,6 +31,9 @@ use resolve::Reference;
 /// Most instructions of all programs of an object: functions are copied into each program that calls them.
 const MOST: usize = 1 << 20;
 
+/// Most programs of an object.
+const MOST_PROGRAMS: usize = 4096;
+
 /// What is known while programs are made.
 pub(crate) struct Linker<'e, 'a> {
     elf: &'e Elf<'a>,
@@ -152,6 +155,9 @@ impl<'e, 'a> Linker<'e, 'a> {
                 linux,
             };
             roots.extend(text.into_iter().map(|index| (index, meaning.clone())));
+        }
+        if roots.len() > MOST_PROGRAMS {
+            return Err(Why::Count(MOST_PROGRAMS, "programs").into());
         }
         match (roots.is_empty(), hidden) {
             (true, Some(hidden)) => Err(hidden),

@@ -1,5 +1,7 @@
 //! What the instructions of a function refer to.
 
+use std::sync::Arc;
+
 use uio_bpf::bundle::WEAK;
 use uio_bpf::isa::{Insn, call, class, jump, mode, size};
 
@@ -43,7 +45,7 @@ pub(super) struct Reference {
     /// To what.
     pub target: Target,
     /// What that is called.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl<'a> Linker<'_, 'a> {
@@ -84,8 +86,11 @@ impl<'a> Linker<'_, 'a> {
                 (_, None) => None,
             };
             if let Some((target, name)) = target {
-                let at = at as u32;
-                found.push(Reference { at, target, name });
+                found.push(Reference {
+                    at: at as u32,
+                    target,
+                    name: self.texts.name(name),
+                });
             }
             at += if insn.opcode == LDDW { 2 } else { 1 };
         }

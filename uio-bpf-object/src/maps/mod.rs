@@ -22,6 +22,9 @@ use crate::btf::Btf;
 use crate::elf::{Elf, Home, Role};
 use crate::error::{Place, Result, Why};
 
+/// Most maps of an object, those of variables not counted.
+const MOST: usize = 4096;
+
 /// The maps of an object so far.
 pub(crate) struct Maps {
     /// In the order in which programs count them.
@@ -79,6 +82,9 @@ impl Maps {
     }
 
     fn add(&mut self, section: usize, offset: u64, def: MapDef) -> Result<u32, Why> {
+        if self.defs.len() >= MOST {
+            return Err(Why::Count(MOST, "maps"));
+        }
         let index = self.defs.len() as u32;
         self.defs.push(def);
         match self.places.insert((section, offset), index) {

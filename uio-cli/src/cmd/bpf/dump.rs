@@ -131,7 +131,7 @@ fn program_text(program: &ProgramDef, debug: &ProgramDebug, bytes: bool, out: &m
     let _ = writeln!(out, ", {count} instructions");
     let mut before = None;
     for entry in &entries {
-        if let Some(function) = debug.functions.iter().find(|f| f.start == entry.at) {
+        if let Some(function) = debug.function(entry.at).filter(|f| f.start == entry.at) {
             let words = function.prototype.as_ref().unwrap_or(&function.name);
             let _ = writeln!(out, "{words}:");
         }

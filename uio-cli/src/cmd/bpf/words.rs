@@ -44,7 +44,7 @@ impl Spot {
         Self {
             at,
             text: entry.map(|entry| entry.named(name)),
-            function: function.map(|function| function.name.clone()),
+            function: function.map(|function| function.name.to_string()),
             line: debug.and_then(|debug| debug.line(at)).cloned(),
         }
     }
