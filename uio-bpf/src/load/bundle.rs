@@ -1,4 +1,6 @@
 //! Loading a bundle: all of it or nothing.
+//!
+//! Its parts are kept out of line: loading is rare, and in one piece it takes more code.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -63,6 +65,7 @@ impl Runtime {
         Ok(self.take(incoming))
     }
 
+    #[inline(never)]
     fn read<'a>(
         &self,
         bytes: &'a [u8],
@@ -102,6 +105,7 @@ impl Runtime {
     }
 
     /// A map of a bundle: the one that is there by its name, or a new one.
+    #[inline(never)]
     fn map_in(
         &self,
         part: &MapPart<'_>,
@@ -146,6 +150,7 @@ impl Runtime {
         })
     }
 
+    #[inline(never)]
     fn program_in(
         &self,
         part: &ProgramPart<'_>,
@@ -189,6 +194,7 @@ impl Runtime {
     }
 
     /// Makes room for what came in, so that taking it cannot fail.
+    #[inline(never)]
     fn room(&mut self, incoming: &Incoming<'_>) -> Result<()> {
         let memory = |_| LoadError::Memory;
         let programs = self.programs.try_reserve(incoming.programs.len());
@@ -203,6 +209,7 @@ impl Runtime {
     }
 
     /// Has what came in be loaded.
+    #[inline(never)]
     fn take(&mut self, incoming: Incoming<'_>) -> u32 {
         let bundle = self.next_bundle;
         self.next_bundle = bundle.wrapping_add(1);
@@ -239,6 +246,7 @@ fn same(def: &MapDef, part: &MapPart<'_>) -> bool {
 }
 
 /// A map's definition, without what it holds at first.
+#[inline(never)]
 fn definition(part: &MapPart<'_>) -> Result<MapDef> {
     Ok(MapDef {
         name: own(part.name)?,
@@ -253,6 +261,7 @@ fn definition(part: &MapPart<'_>) -> Result<MapDef> {
 }
 
 /// A variable of a bundle: its address, and its name for who asks at run time.
+#[inline(never)]
 fn variable_in(incoming: &mut Incoming<'_>, loading: &Loading<'_>) -> Result<()> {
     let weak = incoming.name.strip_prefix(WEAK);
     let name = weak.unwrap_or(incoming.name);
@@ -312,6 +321,7 @@ fn slots(incoming: &mut Incoming<'_>) -> Result<()> {
 }
 
 /// Puts programs into program arrays that hold some at first.
+#[inline(never)]
 fn fill(incoming: &Incoming<'_>, core: u32) {
     for (part, array) in arrays(incoming) {
         for (index, number) in (0..).zip(numbers(part)) {
