@@ -166,8 +166,8 @@ pub struct Run<'a> {
     /// Where the program was attached: the native frame pointer of what called it, or 0.
     pub frame: u64,
     /// Under the interpreter: how many bytes below the frame pointer of each active function were used, so that they hold
-    /// nothing of other functions and runs.
-    pub used: [u16; MAX_FRAMES],
+    /// nothing of other functions and runs. By how many functions are active in it, from 1.
+    pub used: [u16; MAX_FRAMES + 1],
     /// Under the interpreter: how many of `granted` the program has to give back.
     pub grants: u32,
     /// Whether compiled code runs, and not the interpreter.
@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
             helpers,
             host,
             frame: 0,
-            used: [0; MAX_FRAMES],
+            used: [0; MAX_FRAMES + 1],
             grants: 0,
             compiled: false,
             origin: [0; 2],

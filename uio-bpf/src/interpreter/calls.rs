@@ -25,7 +25,12 @@ pub fn step(insn: Insn) -> Step {
 
 /// A function that the program names: its offset is how long that is.
 fn local(machine: &mut Machine<'_, '_>, at: At) -> At {
-    enter(machine, at, at.jump(at.imm), u32::from(at.off as u16))
+    enter::<true>(machine, at, at.jump(at.imm), u32::from(at.off as u16))
+}
+
+/// As [`local`], of a function that leaves registers 6 to 9 as they are.
+pub fn local_unchanged(machine: &mut Machine<'_, '_>, at: At) -> At {
+    enter::<false>(machine, at, at.jump(at.imm), u32::from(at.off as u16))
 }
 
 /// A helper of the runtime: its offset is the place in the table.
@@ -76,7 +81,7 @@ fn by_register(machine: &mut Machine<'_, '_>, at: At) -> At {
     let number = value.wrapping_sub(FUNCTION_TOKEN) as usize;
     if let Some(to) = machine.run.program.functions.get(number) {
         let start = At::number(&machine.run.program.ops.0, to.start);
-        return enter(machine, at, start, to.end - to.start);
+        return enter::<true>(machine, at, start, to.end - to.start);
     }
     let id = u32::try_from(value).ok();
     let helper = id.and_then(|id| machine.run.helpers.get(id));
@@ -98,16 +103,19 @@ fn call(machine: &mut Machine<'_, '_>, at: At, helper: Option<&Helper<'_>>, valu
     unsafe { helper::call(machine, at, helper) }
 }
 
-/// Goes into a function of the program.
+/// Goes into a function of the program. `KEEP` if it may change registers 6 to 9.
 #[inline(always)]
-fn enter(machine: &mut Machine<'_, '_>, at: At, to: At, cost: u32) -> At {
+fn enter<const KEEP: bool>(machine: &mut Machine<'_, '_>, at: At, to: At, cost: u32) -> At {
     let frames = machine.run.frames as usize;
-    if !machine.saved.keep(frames, &machine.registers, at.next()) {
-        return machine.stop(at, Stop::Frames);
+    if !machine
+        .saved
+        .keep::<KEEP>(frames, &machine.registers, at.next())
+    {
+        return machine.too_deep(at);
     }
     machine.run.budget -= i64::from(cost);
     if machine.run.budget < 0 {
-        return machine.stop(at, Stop::Budget);
+        return machine.out_of_budget(at);
     }
     machine.run.frames = frames as u32 + 1;
     machine.registers[10] -= FRAME_LEN as u64;
@@ -116,15 +124,30 @@ fn enter(machine: &mut Machine<'_, '_>, at: At, to: At, cost: u32) -> At {
 }
 
 fn exit(machine: &mut Machine<'_, '_>, at: At) -> At {
+    leave::<true>(machine, at)
+}
+
+/// As [`exit`], of a function that leaves registers 6 to 9 as they are.
+pub fn exit_unchanged(machine: &mut Machine<'_, '_>, at: At) -> At {
+    leave::<false>(machine, at)
+}
+
+#[inline(always)]
+fn leave<const KEEP: bool>(machine: &mut Machine<'_, '_>, at: At) -> At {
     if machine.run.frames == machine.base {
         return machine.end(at, Ending::Returned);
     }
     machine.run.frames -= 1;
     let frames = machine.run.frames as usize;
-    // SAFETY: `enter` kept them when so many functions were active.
-    let back = unsafe { machine.saved.restore(frames, &mut machine.registers) };
+    // SAFETY: `enter` kept them when so many functions were active; registers too, where they may have changed: this
+    // step and the call's say the same of the function, and `CALLX` always keeps them.
+    let back = unsafe {
+        machine
+            .saved
+            .restore::<KEEP>(frames, &mut machine.registers)
+    };
     let Some(back) = back else {
-        return machine.stop(at, Stop::Frames);
+        return machine.too_deep(at);
     };
     machine.registers[10] += FRAME_LEN as u64;
     machine.view.back(machine.run, machine.registers[10]);

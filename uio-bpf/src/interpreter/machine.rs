@@ -47,14 +47,21 @@ impl Saved {
         registers: [[MaybeUninit::uninit(); MAX_FRAMES]; 4],
     };
 
-    /// Keeps registers 6 to 9 of a function, and where it goes on. False if it is too deep.
+    /// Keeps where a function goes on, and its registers 6 to 9 if they are `KEPT`. False if it is too deep.
     #[inline(always)]
-    pub fn keep(&mut self, frames: usize, registers: &[u64; 16], back: At) -> bool {
+    pub fn keep<const KEPT: bool>(
+        &mut self,
+        frames: usize,
+        registers: &[u64; 16],
+        back: At,
+    ) -> bool {
         if frames >= MAX_FRAMES {
             return false;
         }
-        for (saved, register) in self.registers.iter_mut().zip(&registers[6..10]) {
-            saved[frames].write(*register);
+        if KEPT {
+            for (saved, register) in self.registers.iter_mut().zip(&registers[6..10]) {
+                saved[frames].write(*register);
+            }
         }
         self.back[frames].write(back);
         true
@@ -63,13 +70,19 @@ impl Saved {
     /// Gives them back. `None` if it is too deep.
     ///
     /// # Safety
-    /// They were kept there.
+    /// They were kept there, the registers if they are `KEPT`.
     #[inline(always)]
-    pub unsafe fn restore(&self, frames: usize, registers: &mut [u64; 16]) -> Option<At> {
+    pub unsafe fn restore<const KEPT: bool>(
+        &self,
+        frames: usize,
+        registers: &mut [u64; 16],
+    ) -> Option<At> {
         let back = self.back.get(frames)?;
-        for (saved, register) in self.registers.iter().zip(&mut registers[6..10]) {
-            // SAFETY: the caller's.
-            *register = unsafe { saved[frames].assume_init() };
+        if KEPT {
+            for (saved, register) in self.registers.iter().zip(&mut registers[6..10]) {
+                // SAFETY: the caller's.
+                *register = unsafe { saved[frames].assume_init() };
+            }
         }
         // SAFETY: the caller's.
         Some(unsafe { back.assume_init() })
@@ -162,7 +175,7 @@ impl<'r, 'a> Machine<'r, 'a> {
     #[inline(always)]
     pub unsafe fn new(run: &'r mut Run<'a>, arguments: [u64; 2]) -> Self {
         run.frames = 1;
-        run.used[0] = 0;
+        run.used[1] = 0;
         let (at, cost) = first(run);
         let mut machine = Self::at(run, at, cost);
         machine.arguments = arguments;
@@ -220,7 +233,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         self.run.leave = 0;
         self.run.program = next;
         self.run.frames = 1;
-        self.run.used[0] = 0;
+        self.run.used[1] = 0;
         (self.at, self.cost) = first(self.run);
         self.registers = [0; 16];
         [self.registers[1], self.registers[2]] = self.arguments;
@@ -286,7 +299,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         if by < 0 {
             self.run.budget += i64::from(by);
             if self.run.budget < 0 {
-                return self.stop(at, Stop::Budget);
+                return self.out_of_budget(at);
             }
         }
         at.jump(by)
@@ -305,6 +318,20 @@ impl<'r, 'a> Machine<'r, 'a> {
     #[inline(never)]
     pub(super) fn stop(&mut self, at: At, why: Stop) -> At {
         self.end(at, Ending::Stopped(why))
+    }
+
+    /// Ends the run at this instruction, which it cannot pay.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn out_of_budget(&mut self, at: At) -> At {
+        self.stop(at, Stop::Budget)
+    }
+
+    /// Ends the run at this call.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn too_deep(&mut self, at: At) -> At {
+        self.stop(at, Stop::Frames)
     }
 
     /// Ends the run, or the program, as the helper wanted that was called.

@@ -16,21 +16,31 @@ impl Ops {
     /// Of a program that was checked and whose wide instructions are resolved.
     #[must_use]
     pub(crate) fn new(insns: &[Insn], functions: &[Function], helpers: &Table<'_>) -> Self {
+        let changing: Vec<bool> = functions
+            .iter()
+            .map(|function| code(insns, function).iter().any(changes_kept))
+            .collect();
         let mut ops = Vec::with_capacity(insns.len());
-        for (at, &insn) in insns.iter().enumerate() {
-            let mut op = Op::new(insn, step(insn));
-            if insn.opcode == class::JMP | isa::jump::CALL {
-                op.off = callee(insn, at, functions, helpers) as i16;
-                let helper = match insn.src() {
-                    isa::call::HELPER => helpers.own.get(usize::from(op.off as u16)),
-                    _ => None,
-                };
-                let called = helper.filter(|helper| helper.id == insn.imm as u32);
-                if let Some(step) = called.and_then(calls::for_helper) {
-                    op.step = step;
+        for (function, &changing_here) in functions.iter().zip(&changing) {
+            for &insn in code(insns, function) {
+                let mut op = Op::new(insn, step(insn));
+                if insn.opcode == EXIT && !changing_here {
+                    op.step = calls::exit_unchanged;
+                } else if insn.opcode == CALL && insn.src() == isa::call::LOCAL {
+                    let number = callee(insn, ops.len(), functions);
+                    // A function that another one calls is not the whole of a program: 16 bits are enough.
+                    op.off = functions
+                        .get(number)
+                        .map_or(0, |to| (to.end - to.start) as u16)
+                        as i16;
+                    if changing.get(number) == Some(&false) {
+                        op.step = calls::local_unchanged;
+                    }
+                } else if insn.opcode == CALL {
+                    call_helper(&mut op, helpers);
                 }
+                ops.push(op);
             }
-            ops.push(op);
         }
         Self(ops.into_boxed_slice())
     }
@@ -41,21 +51,45 @@ impl Ops {
     }
 }
 
-/// What the offset of a call says: the length of a function, or the place of a helper in its table.
-fn callee(insn: Insn, at: usize, functions: &[Function], helpers: &Table<'_>) -> u16 {
-    if insn.src() == isa::call::LOCAL {
-        let start = (at as i64 + 1 + i64::from(insn.imm)) as u32;
-        let number = functions.partition_point(|function| function.start < start);
-        // A function that another one calls is not the whole of a program: 16 bits are enough.
-        return functions
-            .get(number)
-            .map_or(0, |function| (function.end - function.start) as u16);
-    }
-    let id = insn.imm as u32;
+const CALL: u8 = class::JMP | isa::jump::CALL;
+
+const EXIT: u8 = class::JMP | isa::jump::EXIT;
+
+/// The instructions of a function.
+fn code<'a>(insns: &'a [Insn], function: &Function) -> &'a [Insn] {
+    let range = function.start as usize..function.end as usize;
+    insns.get(range).unwrap_or_default()
+}
+
+/// Whether the instruction changes one of registers 6 to 9, which functions keep for their callers. Those that it may
+/// change count.
+fn changes_kept(insn: &Insn) -> bool {
+    let changed = match insn.class() {
+        class::LD | class::LDX | class::ALU | class::ALU64 => insn.dst(),
+        // Atomics that fetch.
+        class::STX => insn.src(),
+        _ => return false,
+    };
+    (6..10).contains(&changed)
+}
+
+/// The number of the function that a call names.
+fn callee(insn: Insn, at: usize, functions: &[Function]) -> usize {
+    let start = (at as i64 + 1 + i64::from(insn.imm)) as u32;
+    functions.partition_point(|function| function.start < start)
+}
+
+/// The offset of a call of a helper of the runtime is its place in the table.
+fn call_helper(op: &mut Op, helpers: &Table<'_>) {
+    let id = op.imm as u32;
     if id >= APPLICATION {
-        return 0;
+        return;
     }
-    helpers.own.partition_point(|helper| helper.id < id) as u16
+    let place = helpers.own.partition_point(|helper| helper.id < id);
+    op.off = place as u16 as i16;
+    if let Some(step) = helpers.own.get(place).and_then(calls::for_helper) {
+        op.step = step;
+    }
 }
 
 /// The second half of a wide instruction has a step too, which is never taken.

@@ -96,7 +96,7 @@ impl View {
     /// Says that the innermost function, just entered, has its frame there: it used nothing yet.
     #[inline(always)]
     pub fn enter(&mut self, run: &mut Run<'_>, pointer: u64) {
-        if let Some(used) = run.used.get_mut((run.frames as usize).wrapping_sub(1)) {
+        if let Some(used) = run.used.get_mut(run.frames as usize) {
             *used = 0;
         }
         self.stack = (pointer, 0);
@@ -105,7 +105,7 @@ impl View {
     /// Says that the innermost function, returned to, has its frame there.
     #[inline(always)]
     pub fn back(&mut self, run: &Run<'_>, pointer: u64) {
-        let used = run.used.get((run.frames as usize).wrapping_sub(1));
+        let used = run.used.get(run.frames as usize);
         let len = used.map_or(0, |used| u64::from(*used));
         self.stack = (pointer - len, len);
         // It may be the frame of a function that is no longer active.
@@ -231,7 +231,7 @@ impl View {
             return None;
         }
         let pointer = run.stack as u64 + STACK_LEN as u64 - frame * FRAME_LEN as u64;
-        let used = run.used.get_mut(frame as usize)?;
+        let used = run.used.get_mut(frame as usize + 1)?;
         // In pieces, so that a function does not come here for each of its variables. 512 is a multiple.
         let wanted = deep.next_multiple_of(64);
         let before = u64::from(*used);
