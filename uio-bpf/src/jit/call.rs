@@ -7,9 +7,6 @@ use super::generate::{BUDGET, Generator, Place, RUN, SCRATCH, SCRATCH2, field, n
 use crate::helper::Argument;
 use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, Insn};
 
-/// The helper that looks a key up in a map.
-const LOOKUP: u32 = 1;
-
 /// Bytes of an entry in the table of functions: how many instructions, how far from the table.
 pub const ENTRY_LEN: usize = 16;
 
@@ -20,7 +17,10 @@ impl Generator<'_> {
         if is_local_call(insn) {
             self.call_local(callee(insn, at), at);
         } else if is_helper_call(insn) {
-            self.call_helper(insn.imm as u32, at);
+            match self.array(insn, at) {
+                Some(array) => self.look_up(array),
+                None => self.call_helper(insn.imm as u32, at),
+            }
         } else {
             self.call_indirect(insn.dst(), at);
         }
@@ -52,9 +52,6 @@ impl Generator<'_> {
     }
 
     fn call_helper(&mut self, id: u32, at: usize) {
-        if id == LOOKUP && self.look_up() {
-            return;
-        }
         let Some(helper) = self.table.get(id) else {
             return;
         };
@@ -97,56 +94,6 @@ impl Generator<'_> {
         self.emit
             .arith_imm(Width::Quad, Arith::Cmp, field::LEAVE, 0);
         self.leave(at, Some(Cond::NotEqual), Place::LeaveHelper);
-    }
-
-    /// Looks a number up in the array whose address is in register 1, if one is.
-    #[inline(never)]
-    fn look_up(&mut self) -> bool {
-        let Some(address) = self.map else {
-            return false;
-        };
-        let maps = &self.program.maps;
-        let map = maps
-            .iter()
-            .find(|&map| alloc::sync::Arc::as_ptr(map) as u64 == address);
-        let Some(array) = map.and_then(|map| map.array_layout()) else {
-            return false;
-        };
-        let Ok(stride) = i32::try_from(array.stride) else {
-            return false;
-        };
-        if array.core_stride != 0 {
-            return false;
-        }
-        let key = Rm::Mem(native(2), 0);
-        if array.entries == 1 {
-            self.emit.set(RAX, 0);
-            self.emit.arith_imm(Width::Long, Arith::Cmp, key, 0);
-            let outside = self.emit.forward(Some(Cond::NotEqual as u8));
-            self.emit.set(RAX, array.base);
-            self.emit.here(outside);
-            return true;
-        }
-        self.emit.load(Width::Long, SCRATCH, key);
-        self.emit.set(RAX, 0);
-        self.emit.arith_imm(
-            Width::Long,
-            Arith::Cmp,
-            Rm::Reg(SCRATCH),
-            array.entries as i32,
-        );
-        let outside = self.emit.forward(Some(Cond::AboveEqual as u8));
-        self.emit.set(RAX, array.base);
-        if stride.count_ones() == 1 {
-            let by = stride.trailing_zeros() as u8;
-            self.emit.shift_imm(Width::Quad, Shift::Shl, SCRATCH, by);
-        } else {
-            self.emit.imul_imm(Width::Quad, SCRATCH, SCRATCH, stride);
-        }
-        self.emit
-            .arith(Width::Quad, Arith::Add, Rm::Reg(RAX), SCRATCH);
-        self.emit.here(outside);
-        true
     }
 
     /// `CALLX`: a function by its token, a helper by its number.

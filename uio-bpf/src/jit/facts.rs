@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use super::Error;
+use super::lookup::Tracker;
 use crate::check::jump_target;
 use crate::helper::{Argument, Prototype, Returned, Table};
 use crate::isa::{FRAME_POINTER, Insn, SOURCE_REGISTER, alu, atomic, call, class, jump, mode};
@@ -20,6 +21,9 @@ pub const SECOND: u16 = 1 << 11;
 pub const LONG: u16 = 1 << 12;
 /// Its jump to where runs are ended needs the long form.
 pub const LONG_EXIT: u16 = 1 << 13;
+
+/// It looks a key up in an array, which needs no call.
+pub const INLINE: u16 = 1 << 14;
 
 /// Registers 1 to 5.
 pub const ARGUMENTS: u16 = 0x3e;
@@ -129,8 +133,10 @@ impl Facts {
         while facts.live(program, table) {}
         for (number, &function) in program.functions.iter().enumerate() {
             let words = super::stack::words(program, &facts, function);
+            let called = facts.inlined(program, function);
             if let Some(known) = facts.functions.get_mut(number) {
                 known.clear = words;
+                known.helpers |= called;
             }
         }
         Ok(facts)
@@ -205,7 +211,6 @@ impl Facts {
                     let helper = table
                         .get(insn.imm as u32)
                         .ok_or(Error::Helper { at: at as u32 })?;
-                    facts.helpers = true;
                     self.records |= keeps_records(&helper.prototype);
                     self.indirect |= helper.prototype.arguments.contains(&Argument::Function);
                 }
@@ -214,6 +219,27 @@ impl Facts {
             at += 1;
         }
         Ok(facts)
+    }
+
+    /// Goes over a function once more, now that it is known where jumps lead: which calls of helpers need
+    /// no call.
+    #[inline(never)]
+    fn inlined(&mut self, program: &Program, function: Function) -> bool {
+        let mut tracker = Tracker::default();
+        let mut called = false;
+        for at in function.start as usize..function.end as usize {
+            let mark = self.mark(at);
+            let Some(&insn) = program.insns.get(at).filter(|_| mark & SECOND == 0) else {
+                continue;
+            };
+            if tracker.array(program, insn, mark).is_some() {
+                self.set(at, INLINE);
+            } else {
+                called |= is_helper_call(insn);
+            }
+            tracker.pass(program, at, mark);
+        }
+        called
     }
 
     /// Goes over the program once, backwards. Says whether it learned of a register that is live.

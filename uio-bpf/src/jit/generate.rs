@@ -10,9 +10,11 @@ use super::emit::{
     Arith, Cond, Emitter, R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI,
     Reg, Rm, Width,
 };
-use super::facts::{ARGUMENTS, Facts, LIVE, LONG, LONG_EXIT, SECOND, TARGET, is_helper_call};
+use super::facts::{ARGUMENTS, Facts, INLINE, LIVE, LONG, LONG_EXIT, SECOND};
+use super::lookup::Tracker;
 use crate::helper::Table;
-use crate::isa::{Insn, class, jump};
+use crate::isa::{Insn, class};
+use crate::map::ArrayLayout;
 use crate::program::Program;
 use crate::run::Run;
 
@@ -111,7 +113,7 @@ pub struct Generator<'a> {
     labels: &'a mut [u32],
     stubs: &'a mut Vec<Stub>,
     /// The map whose address is in register 1.
-    pub map: Option<u64>,
+    tracker: Tracker,
     /// The function that code is made for.
     pub function: usize,
     /// Whether jumps may still become long.
@@ -137,7 +139,7 @@ impl<'a> Generator<'a> {
             facts,
             labels,
             stubs,
-            map: None,
+            tracker: Tracker::default(),
             function: 0,
             growing,
             changed: false,
@@ -163,37 +165,33 @@ impl<'a> Generator<'a> {
             return;
         };
         self.set_label(self.program.insns.len() + PLACES + number);
-        self.map = None;
+        self.tracker = Tracker::default();
         self.prologue(number);
         for at in function.start as usize..function.end as usize {
             self.set_label(at);
             let mark = self.facts.mark(at);
-            if mark & SECOND != 0 {
-                continue;
-            }
-            if mark & TARGET != 0 {
-                self.map = None;
-            }
-            if let Some(&insn) = self.program.insns.get(at) {
+            let insn = self.program.insns.get(at).filter(|_| mark & SECOND == 0);
+            if let Some(&insn) = insn {
                 self.instruction(insn, at);
+                self.tracker.pass(self.program, at, mark);
             }
         }
     }
 
     fn instruction(&mut self, insn: Insn, at: usize) {
-        let map = self.map;
         match insn.class() {
-            class::LD => return self.wide(insn, at),
+            class::LD => self.wide(insn, at),
             class::ALU | class::ALU64 => self.arithmetic(insn, at),
             class::JMP | class::JMP32 => self.branch(insn, at),
             _ => self.memory(insn, at),
         }
-        // Register 1 has its map until something is written to it.
-        let call = matches!(insn.class(), class::JMP) && !is_helper_call(insn);
-        let writes = call && insn.opcode & 0xf0 == jump::CALL
-            || matches!(insn.class(), class::ALU | class::ALU64 | class::LDX) && insn.dst() == 1
-            || insn.class() == class::STX && insn.src() == 1 && insn.imm != 0;
-        self.map = if writes { None } else { map };
+    }
+
+    /// The array in which an instruction looks a key up without a call.
+    pub fn array(&self, insn: Insn, at: usize) -> Option<ArrayLayout> {
+        let mark = self.facts.mark(at);
+        let found = self.tracker.array(self.program, insn, mark);
+        found.filter(|_| mark & INLINE != 0)
     }
 
     /// Registers that may still be read after an instruction.

@@ -2,7 +2,8 @@
 
 use super::emit::{Arith, Cond, RAX, Reg, Rm, Width, op};
 use super::generate::{Generator, SCRATCH, SCRATCH2, native};
-use crate::isa::{Insn, atomic, class, mode, size, wide};
+use super::lookup::value;
+use crate::isa::{Insn, atomic, class, mode, size};
 
 fn width(insn: Insn) -> Width {
     match insn.opcode & 0x18 {
@@ -16,13 +17,7 @@ fn width(insn: Insn) -> Width {
 impl Generator<'_> {
     /// `LDDW`: its value is resolved.
     pub(super) fn wide(&mut self, insn: Insn, at: usize) {
-        let high = self.program.insns.get(at + 1).map_or(0, |high| high.imm);
-        let value = u64::from(high as u32) << 32 | u64::from(insn.imm as u32);
-        self.emit.set(native(insn.dst()), value);
-        if insn.dst() == 1 {
-            let named = matches!(insn.src(), wide::MAP | wide::MAP_INDEX);
-            self.map = named.then_some(value);
-        }
+        self.emit.set(native(insn.dst()), value(self.program, at));
     }
 
     /// Any instruction of the classes `LDX`, `ST` and `STX`.

@@ -29,6 +29,7 @@ mod frame;
 mod generate;
 #[cfg(feature = "host")]
 pub mod host;
+mod lookup;
 mod memory;
 mod plan;
 mod stack;
