@@ -7,7 +7,7 @@ use uio_bpf::kind::{FunctionEntry, FunctionExit};
 use uio_bpf::run::{End, Memory, Run, STACK_LEN};
 use uio_bpf::{interpreter, jit};
 
-use super::entry::{self, Busy, CORES};
+use super::entry::{self, CORES};
 use super::host::HOST;
 use super::link::Link;
 use super::{fault, shadow, table};
@@ -83,8 +83,12 @@ pub(super) extern "sysv64" fn entered(at: &mut FunctionEntry, frame: u64) {
 	let slot = ptr::with_exposed_provenance_mut::<u64>(at.stack as usize);
 	// SAFETY: the function's return address is there, on the stack of whoever called it.
 	let back = unsafe { slot.read() };
+	let caller = match back == entry::exit as *const () as u64 {
+		true => shadow::back(at.stack).unwrap_or(back),
+		false => back,
+	};
 	for link in &function.entry {
-		let at_entry = [at.function, back];
+		let at_entry = [at.function, caller];
 		run(link, context(at), Origin { at: at_entry, frame });
 	}
 	if !function.exit.is_empty() {
@@ -98,16 +102,14 @@ pub(super) extern "sysv64" fn entered(at: &mut FunctionEntry, frame: u64) {
 }
 
 /// A traced function has ended, whose return address was in `slot`; called by [`entry::exit`]. Gives that
-/// address back.
-pub(super) extern "sysv64" fn exited(slot: u64, returned: u64, busy: &Busy, frame: u64) -> u64 {
+/// address back. `busy` says whether the core was marked as busy before.
+pub(super) extern "sysv64" fn exited(slot: u64, returned: u64, busy: u32, frame: u64) -> u64 {
 	let Some(first) = shadow::take(slot) else {
 		// Only `entered` has a function return here, and it took note.
 		panic!("uio: a traced function returned to nowhere");
 	};
-	let quiet = busy.0.swap(1, Ordering::SeqCst) != 0;
-	if quiet {
-		busy.1.fetch_add(1, Ordering::Relaxed);
-	}
+	// The core was busy before: nothing is run.
+	let quiet = busy != 0;
 	let now = get_timestamp();
 	let mut next = Some(first);
 	while let Some(call) = next {
@@ -124,9 +126,6 @@ pub(super) extern "sysv64" fn exited(slot: u64, returned: u64, busy: &Busy, fram
 			}
 		}
 		next = shadow::take(slot);
-	}
-	if !quiet {
-		busy.0.store(0, Ordering::Release);
 	}
 	first.back
 }
