@@ -241,7 +241,7 @@ UIO_BPF_HELPER(195, void *, bpf_map_lookup_percpu_elem, void *map, const void *k
 
 /*
  * Prints a line with up to three values, as C's printf does: %d %i %u %x %o with l or ll, %p, %c, %s (an address),
- * a width, 0 and - before it. `uio bpf trace` shows it.
+ * a width, 0 and - before it. `uio bpf log` shows it.
  */
 #define bpf_printk(format, ...)                                               \
 	({                                                                    \
