@@ -79,10 +79,12 @@ pub(crate) fn execute(
     symbols: &HostSymbols,
 ) -> Result<Ending> {
     let near = |name: &[u8]| symbols.near(name);
+    let named = |offset| symbols.name(offset);
     let isolation = client.guest().isolation.clone();
     with_output(how.format, |output| {
         let mut renderer = Renderer::new(output, argv);
         renderer.near_matches(&near);
+        renderer.names(&named);
         renderer.isolation(&isolation);
         renderer.verbose(how.verbose);
         let ending = drive(client, argv, with, &mut |message| {

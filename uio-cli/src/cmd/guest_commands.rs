@@ -27,9 +27,20 @@ pub enum Takes {
     Symbols,
     /// Names of signals.
     Signals,
+    /// What `bpf` takes.
+    Bpf,
 }
 
-use Takes::{Nothing, Paths, Signals, Symbols};
+/// The subcommands of `bpf`.
+pub const BPF: [&str; 13] = [
+    "attach", "detach", "links", "list", "load", "log", "map", "ring", "run", "show", "spec",
+    "swap", "unload",
+];
+
+/// The subcommands of `bpf map`.
+pub const BPF_MAP: [&str; 6] = ["delete", "dump", "get", "list", "set", "show"];
+
+use Takes::{Bpf, Nothing, Paths, Signals, Symbols};
 
 const fn command(
     name: &'static str,
@@ -165,7 +176,7 @@ pub const ALL: &[GuestCommand] = &[
         "bpf SUBCOMMAND [ARG…]",
         "eBPF programs: load list show unload attach links detach swap run map ring log spec",
         false,
-        Nothing,
+        Bpf,
     ),
     command(
         "policy",

@@ -10,12 +10,13 @@ use std::os::unix::net::UnixStream;
 
 use reedline::Signal;
 
+use super::bpf::guest::{Asked, perform, prepare};
 use super::exec::{How, INTERRUPTED, execute, exit_code};
 use super::symbols::HostSymbols;
 use super::{ANSWER_TIME, guest_commands};
 use crate::cli::ShellArgs;
 use crate::client::Client;
-use crate::client::drive::{Drive, Input, Stdin};
+use crate::client::drive::{Drive, Ending, Input, Stdin};
 use crate::entry::{Entry, Registry};
 use crate::error::{Error, Result, exit};
 use crate::render::{Format, complain};
@@ -230,8 +231,12 @@ impl Shell {
     }
 
     fn command(&mut self, words: Vec<String>, reads_terminal: bool) -> Result<Next> {
-        let argv: Vec<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
         self.forget_interrupts();
+        if words.first().is_some_and(|name| name == "bpf") {
+            let ended = self.bpf(&words, reads_terminal);
+            return self.ended(ended);
+        }
+        let argv: Vec<Vec<u8>> = words.into_iter().map(String::into_bytes).collect();
         let mut stdin = Stdin;
         let with = Drive {
             stdin: reads_terminal.then_some(&mut stdin as &mut dyn Input),
@@ -239,14 +244,39 @@ impl Shell {
             timeout: None,
             announce: false,
         };
-        match execute(&mut self.client, &argv, with, self.how, &self.symbols) {
+        let ended = execute(&mut self.client, &argv, with, self.how, &self.symbols);
+        self.ended(ended)
+    }
+
+    /// `bpf …`: objects, patterns and typed values are translated first.
+    fn bpf(&mut self, words: &[String], reads_terminal: bool) -> Result<Ending> {
+        let mut asked = Asked {
+            client: &mut self.client,
+            vm: &self.vm,
+            symbols: &self.symbols,
+            format: self.how.format,
+        };
+        let mut requests = prepare(&mut asked, words).map_err(|e| match e {
+            // A file that cannot be read is no reason to leave.
+            Error::Io { .. } => Error::Failed(e.to_string()),
+            e => e,
+        })?;
+        for request in &mut requests {
+            request.may_read(reads_terminal);
+        }
+        perform(&mut asked, &requests, Some(&mut self.interrupts), self.how)
+    }
+
+    /// Takes note of how a command ended. Only what ends the shell is an error.
+    fn ended(&mut self, ended: Result<Ending>) -> Result<Next> {
+        match ended {
             Ok(ending) => {
                 self.status = exit_code(ending);
                 if self.status == INTERRUPTED {
                     eprintln!();
                 }
             }
-            Err(e @ Error::Usage(_)) => {
+            Err(e @ (Error::Usage(_) | Error::Failed(_))) => {
                 self.complain(&e.to_string());
                 self.status = e.exit_code();
             }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use uio_build::symbols::Index;
 
 use crate::client::hello::hex;
+use crate::trace::functions::Functions;
 
 /// How many names are proposed for a misspelt one.
 const NEAR: usize = 3;
@@ -16,6 +17,7 @@ pub struct HostSymbols {
     path: Option<PathBuf>,
     build_id: String,
     index: OnceCell<Option<Index>>,
+    functions: OnceCell<Option<Functions>>,
 }
 
 impl HostSymbols {
@@ -26,6 +28,7 @@ impl HostSymbols {
             path,
             build_id: build_id.to_owned(),
             index: OnceCell::new(),
+            functions: OnceCell::new(),
         }
     }
 
@@ -36,6 +39,23 @@ impl HostSymbols {
                 (hex(index.build_id()) == self.build_id).then_some(index)
             })
             .as_ref()
+    }
+
+    /// The functions of the image.
+    pub(crate) fn functions(&self) -> Option<&Functions> {
+        self.functions
+            .get_or_init(|| self.index().map(Functions::of))
+            .as_ref()
+    }
+
+    /// The name of the function at an offset in the image, or around it.
+    #[must_use]
+    pub fn name(&self, offset: u64) -> Option<String> {
+        let (name, behind) = self.functions()?.around(offset)?;
+        Some(match behind {
+            0 => name.to_owned(),
+            behind => format!("{name}+{behind:#x}"),
+        })
     }
 
     /// Names that `name` may be a misspelling of.

@@ -5,7 +5,7 @@ use uio_console::record::{Failure, NO_ARG, ObjectError, Part, SectionRule, Usage
 
 use super::forbidden::Refused;
 use super::parts::{demangled, printable};
-use super::{fault, relocation, time};
+use super::{bpf, fault, relocation, time};
 use crate::client::hello::hex;
 use crate::cmd::guest_commands;
 
@@ -46,8 +46,22 @@ pub fn words(argv: &[Vec<u8>], failure: &Failure<'_>) -> String {
         Failure::NotRaised { policy } => plain(format!("the policy of this session is `{}`; it is lowered, never raised", policy.name())),
         Failure::Forbidden { arg, .. } => about(arg, Refused::of(failure).map(|refused| refused.words()).unwrap_or_default()),
         Failure::NoIsolation => plain("this processor has no protection keys; start the VM with `uio run --isolation none` to run programs without".to_owned()),
-        Failure::Bpf { arg, data } => about(arg, hex(data)),
+        Failure::Bpf { arg, data } => about_bpf(argv, arg, data),
         Failure::NoFeature { feature } => plain(format!("the image was built without this; build it with the feature `{feature}`")),
+    }
+}
+
+/// A failure of the command `bpf`.
+fn about_bpf(argv: &[Vec<u8>], arg: u8, data: &[u8]) -> String {
+    let word = |at: usize| argv.get(at).map_or(&b""[..], Vec::as_slice);
+    let command = match word(1) {
+        b"map" => format!("bpf map {}", printable(word(2))),
+        name => format!("bpf {}", printable(name)),
+    };
+    let words = bpf::words::words(word(1), data);
+    match subject(argv, arg) {
+        Some(subject) => format!("{command}: {subject}: {words}"),
+        None => format!("{command}: {words}"),
     }
 }
 

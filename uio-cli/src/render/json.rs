@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 use uio_console::record::{Frame, Job, LogLine, Memory, Program, Record, Stat, Symbol, Task};
 
-use super::parts;
+use super::{bpf, parts};
 use crate::client::hello::hex;
 use crate::cmd::guest_commands;
 
@@ -20,6 +20,9 @@ pub fn stands_alone(record: &Record<'_>) -> bool {
 /// Whether a command answers with a list of records, possibly an empty one.
 #[must_use]
 pub fn lists(argv: &[Vec<u8>]) -> bool {
+    if bpf::shape(argv).lists() {
+        return true;
+    }
     argv.first()
         .and_then(|name| std::str::from_utf8(name).ok())
         .and_then(guest_commands::find)
@@ -29,6 +32,9 @@ pub fn lists(argv: &[Vec<u8>]) -> bool {
 /// Whether a command goes on until it is interrupted: its records are given as JSON Lines then.
 #[must_use]
 pub fn streams(argv: &[Vec<u8>]) -> bool {
+    if bpf::shape(argv) == bpf::Shape::Stream {
+        return true;
+    }
     let follows = |arg: &Vec<u8>| arg.starts_with(b"-") && arg.contains(&b'f');
     argv.first().is_some_and(|name| name == b"log") && argv.iter().skip(1).any(follows)
 }

@@ -3,6 +3,7 @@
 //! Standard output gets the answer: bytes as they are, or tables, or one JSON document. Standard
 //! error gets everything else.
 
+pub mod bpf;
 pub mod columns;
 pub mod failure;
 pub mod fault;
@@ -21,8 +22,10 @@ use uio_console::FromGuest;
 use uio_console::record::{Failure, Record};
 
 use crate::client::Answer;
+use crate::cmd::bpf::words::Spot;
+use bpf::Item;
 use forbidden::Refused;
-use table::Table;
+use table::{Column, Table};
 
 /// How answers are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -51,11 +54,17 @@ pub struct Output<'a> {
 /// Finds symbols whose names are like one that is missing.
 pub type NearMatches<'a> = &'a dyn Fn(&[u8]) -> Vec<String>;
 
+/// Finds an instruction of a program that is refused: its name, and the instruction's number.
+pub type Instructions<'a> = &'a dyn Fn(&str, u32) -> Option<Spot>;
+
 /// Turns the messages of one request into output.
 pub struct Renderer<'a, 'b> {
     output: &'a mut Output<'b>,
     argv: &'a [Vec<u8>],
     near: Option<NearMatches<'a>>,
+    named: Option<bpf::Named<'a>>,
+    instructions: Option<Instructions<'a>>,
+    bpf: bpf::State,
     table: Option<Table>,
     document: Document,
     text: text::State,
@@ -83,6 +92,9 @@ impl<'a, 'b> Renderer<'a, 'b> {
     /// A renderer for the request `argv`.
     pub fn new(output: &'a mut Output<'b>, argv: &'a [Vec<u8>]) -> Self {
         Self {
+            bpf: bpf::State::new(argv, output.format),
+            named: None,
+            instructions: None,
             output,
             argv,
             near: None,
@@ -100,6 +112,16 @@ impl<'a, 'b> Renderer<'a, 'b> {
     /// Names symbols near to those that are missing.
     pub fn near_matches(&mut self, near: NearMatches<'a>) {
         self.near = Some(near);
+    }
+
+    /// Names what eBPF programs are attached to.
+    pub fn names(&mut self, named: bpf::Named<'a>) {
+        self.named = Some(named);
+    }
+
+    /// Shows instructions at which programs are refused.
+    pub fn instructions(&mut self, instructions: Instructions<'a>) {
+        self.instructions = Some(instructions);
     }
 
     /// Shows registers after a fault.
@@ -147,6 +169,13 @@ impl<'a, 'b> Renderer<'a, 'b> {
                 ..
             } => self.begun(false),
             FromGuest::Record { record, .. } if self.fault.take(record) => Ok(()),
+            FromGuest::Record {
+                record: Record::Bpf(data),
+                ..
+            } => {
+                let items = self.bpf.take(data, &self.named.unwrap_or(&|_| None));
+                self.items(items)
+            }
             FromGuest::Record { record, .. } => match self.output.format {
                 Format::Text => self.text_record(record),
                 Format::Json => self.json_record(record),
@@ -174,6 +203,12 @@ impl<'a, 'b> Renderer<'a, 'b> {
             return self.fault(failure);
         }
         let mut words = failure::words(self.argv, failure);
+        if let (Failure::Bpf { data, .. }, Some(find)) = (failure, self.instructions)
+            && let Some((program, at)) = bpf::words::instruction(data)
+            && let Some(spot) = find(&program, at)
+        {
+            return self.rejected(&words, &spot);
+        }
         if let Some(refused) = Refused::of(failure) {
             return self.refused(&words, &refused);
         }
@@ -201,6 +236,59 @@ impl<'a, 'b> Renderer<'a, 'b> {
                 writeln!(self.output.err, "{object}")
             }
         }
+    }
+
+    fn rejected(&mut self, words: &str, spot: &Spot) -> io::Result<()> {
+        match self.output.format {
+            Format::Text => writeln!(self.output.err, "{words}{}", spot.lines()),
+            Format::Json => {
+                let object = serde_json::json!({ "error": words, "instruction": spot.json() });
+                writeln!(self.output.err, "{object}")
+            }
+        }
+    }
+
+    /// Shows what was told about eBPF.
+    fn items(&mut self, items: Vec<Item>) -> io::Result<()> {
+        let streams = json::streams(self.argv);
+        for item in items {
+            match item {
+                Item::Row(headings, row) => self.row(headings, row)?,
+                Item::Line(line) => {
+                    self.end_table()?;
+                    writeln!(self.output.out, "{line}")?;
+                }
+                Item::Raw(text) => {
+                    self.end_table()?;
+                    self.output.out.write_all(text.as_bytes())?;
+                }
+                Item::Json(value) => {
+                    self.document(&value, bpf::shape(self.argv).stands_alone())?;
+                }
+                Item::Note(words) => {
+                    self.end_table()?;
+                    self.output.out.flush()?;
+                    complain(self.output.err, self.output.format, &words)?;
+                }
+            }
+        }
+        match streams {
+            true => self.output.out.flush(),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds a row to the table that there is, or to a new one.
+    fn row(&mut self, headings: &'static [Column], row: Vec<String>) -> io::Result<()> {
+        let other = |table: &Table| !table.has(headings);
+        if self.table.as_ref().is_some_and(other) {
+            self.end_table()?;
+            writeln!(self.output.out)?;
+        }
+        self.table
+            .get_or_insert_with(|| Table::new(headings))
+            .push(row);
+        Ok(())
     }
 
     fn refused(&mut self, words: &str, refused: &Refused<'_>) -> io::Result<()> {
@@ -236,18 +324,7 @@ impl<'a, 'b> Renderer<'a, 'b> {
 
     fn text_record(&mut self, record: &Record<'_>) -> io::Result<()> {
         if let Some((headings, row)) = text::row(record) {
-            if self
-                .table
-                .as_ref()
-                .is_some_and(|table| !table.has(headings))
-            {
-                self.end_table()?;
-                writeln!(self.output.out)?;
-            }
-            self.table
-                .get_or_insert_with(|| Table::new(headings))
-                .push(row);
-            return Ok(());
+            return self.row(headings, row);
         }
         self.text.record(self.output, record)?;
         if let Record::Log(_) = record {
@@ -258,12 +335,15 @@ impl<'a, 'b> Renderer<'a, 'b> {
     }
 
     fn json_record(&mut self, record: &Record<'_>) -> io::Result<()> {
-        let value = json::record(record);
+        self.document(&json::record(record), json::stands_alone(record))
+    }
+
+    /// Adds an object to the document, of which it is all if it is the `single` one.
+    fn document(&mut self, value: &serde_json::Value, single: bool) -> io::Result<()> {
         if json::streams(self.argv) {
             writeln!(self.output.out, "{value}")?;
             return self.output.out.flush();
         }
-        let single = json::stands_alone(record);
         match (self.document, single) {
             (Document::None, true) => {
                 self.document = Document::Whole;
@@ -296,6 +376,8 @@ impl<'a, 'b> Renderer<'a, 'b> {
         if !self.failed {
             self.begun(true)?;
         }
+        let rest = self.bpf.end();
+        self.items(rest)?;
         self.end_table()?;
         if self.output.format == Format::Json {
             match self.document {

@@ -36,6 +36,8 @@ struct Typed<'a> {
     start: usize,
     word: &'a str,
     command: Option<&'a str>,
+    /// Words between the command and the one that is being typed.
+    between: Vec<&'a str>,
 }
 
 impl Completer {
@@ -65,10 +67,14 @@ impl Completer {
         };
         match guest_commands::find(command).map(|command| command.takes) {
             Some(Takes::Symbols) => finished(self.symbols.beginning_with(typed.word, LIMIT)),
-            Some(Takes::Signals) => {
-                let names: Vec<String> = SIGNALS.map(str::to_owned).to_vec();
-                finished(beginning(&names, typed.word))
-            }
+            Some(Takes::Signals) => finished(beginning(&SIGNALS, typed.word)),
+            Some(Takes::Bpf) => match typed.between[..] {
+                [] => finished(beginning(&guest_commands::BPF, typed.word)),
+                ["map"] => finished(beginning(&guest_commands::BPF_MAP, typed.word)),
+                ["load", ..] => self.paths(typed.word),
+                ["attach", ..] => finished(self.symbols.beginning_with(typed.word, LIMIT)),
+                _ => Vec::new(),
+            },
             Some(Takes::Nothing) => Vec::new(),
             Some(Takes::Paths) | None => self.paths(typed.word),
         }
@@ -157,11 +163,11 @@ impl reedline::Completer for Completer {
     }
 }
 
-fn beginning(names: &[String], prefix: &str) -> Vec<String> {
+fn beginning<S: AsRef<str>>(names: &[S], prefix: &str) -> Vec<String> {
+    let names = names.iter().map(AsRef::as_ref);
     names
-        .iter()
         .filter(|name| name.starts_with(prefix))
-        .cloned()
+        .map(str::to_owned)
         .collect()
 }
 
@@ -171,10 +177,12 @@ fn typed(before: &str) -> Typed<'_> {
     let start = before.rfind(char::is_whitespace).map_or(0, |at| {
         at + before[at..].chars().next().map_or(1, char::len_utf8)
     });
+    let mut words = before[..start].split_whitespace();
     Typed {
         start,
         word: &before[start..],
-        command: before[..start].split_whitespace().next(),
+        command: words.next(),
+        between: words.collect(),
     }
 }
 
@@ -201,6 +209,11 @@ mod tests {
         assert_eq!(path.command, Some("cat"));
         let empty = typed("cat ");
         assert_eq!((empty.start, empty.word), (4, ""));
+        let third = typed("bpf map du");
+        assert_eq!(
+            (third.command, &third.between[..]),
+            (Some("bpf"), &["map"][..])
+        );
         let wide = typed("cat\u{3000}x");
         assert_eq!((wide.start, wide.word), (6, "x"));
     }

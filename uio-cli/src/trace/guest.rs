@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
-use uio_bpf::wire;
+use uio_bpf::wire::{self, Trouble};
 use uio_console::FromGuest;
-use uio_console::record::Record;
+use uio_console::record::{Failure, Record};
 
 use crate::client::Client;
 use crate::client::drive::{Drive, Ending, Input, drive};
@@ -21,13 +21,23 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// A guest that is asked.
 pub struct Guest<'a> {
     client: &'a mut Client,
+    refused: Option<u64>,
 }
 
 impl<'a> Guest<'a> {
     /// Asks over this client.
     #[must_use]
     pub fn new(client: &'a mut Client) -> Self {
-        Self { client }
+        Self {
+            client,
+            refused: None,
+        }
+    }
+
+    /// The function, by its offset, at which the last command could not attach anything.
+    #[must_use]
+    pub fn refused(&self) -> Option<u64> {
+        self.refused
     }
 
     /// Runs a command with that input; calls `each` with every answer about eBPF.
@@ -84,7 +94,7 @@ impl<'a> Guest<'a> {
         each: &mut dyn FnMut(&wire::Answer<'_>),
     ) -> Result<Ending> {
         let argv: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        let mut trouble = None;
+        let (mut trouble, mut refused) = (None, None);
         let ending = drive(self.client, &argv, with, &mut |message| {
             match message {
                 FromGuest::Record {
@@ -97,11 +107,18 @@ impl<'a> Guest<'a> {
                 }
                 FromGuest::Failure { failure, .. } => {
                     trouble.get_or_insert_with(|| failure::words(&argv, failure));
+                    if let Failure::Bpf { data, .. } = failure
+                        && let Ok(Trouble::NoSite { at } | Trouble::Handler { at }) =
+                            postcard::from_bytes(data)
+                    {
+                        refused = Some(at);
+                    }
                 }
                 _ => {}
             }
             true
         })?;
+        self.refused = refused;
         match (ending, trouble) {
             (Ending::Status(status), Some(words)) if status != 0 => Err(Error::Failed(words)),
             (Ending::Status(status), None) if status != 0 => Err(Error::Failed(format!(
@@ -114,7 +131,10 @@ impl<'a> Guest<'a> {
 }
 
 /// A file in memory, to be read from its start.
-fn file(bytes: &[u8]) -> Result<File> {
+///
+/// # Errors
+/// [`Error::Io`]
+pub(crate) fn file(bytes: &[u8]) -> Result<File> {
     let make = || -> std::io::Result<File> {
         let mut file = File::from(memfd_create("uio-input", MemfdFlags::CLOEXEC)?);
         file.write_all(bytes)?;

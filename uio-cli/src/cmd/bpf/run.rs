@@ -1,4 +1,4 @@
-//! `uio bpf run`: a program on request; with `--local` in this process, without any VM.
+//! `uio bpf run`: a program on request, in a guest; with `--local` in this process, without any VM.
 
 use std::path::Path;
 
@@ -13,6 +13,7 @@ use uio_bpf_object::Object;
 
 use super::dump::no_program;
 use super::engine::{Given, Outcome, interpret, native};
+use super::guest::{self, Request, Vm};
 use super::host::Local;
 use super::input::Input;
 use super::local::{Loaded, Refusal};
@@ -34,11 +35,18 @@ pub struct RunArgs {
     /// The file.
     #[command(flatten)]
     pub input: Input,
-    /// Run it in this process: on the host's build of the runtime, without a VM.
-    #[arg(long, required = true)]
+    /// The VM.
+    #[command(flatten)]
+    pub vm: Vm,
+    /// Run a program of the file in this process: on the host's build of the runtime, without a VM. Without this, the
+    /// argument is the name or number of a program that is loaded.
+    #[arg(long, conflicts_with_all = ["vm", "policy", "timeout"])]
     pub local: bool,
+    /// Ends it after that long: a number of ms, s or m; or none.
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<String>,
     /// The program, when the object has several.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "local")]
     pub program: Option<String>,
     /// The context, in hexadecimal; `@FILE` takes it from a file. Contexts of attached programs are zero without it.
     #[arg(long, value_name = "HEX")]
@@ -47,13 +55,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = BUDGET)]
     pub budget: u64,
     /// What runs it.
-    #[arg(long, value_enum, default_value = "interpreter")]
+    #[arg(long, value_enum, default_value = "interpreter", requires = "local")]
     pub engine: Engine,
     /// The program does nothing that it must not: needed for compiled code, whose accesses are not checked.
-    #[arg(long)]
+    #[arg(long, requires = "local")]
     pub trust: bool,
     /// Show what is in maps afterwards.
-    #[arg(long)]
+    #[arg(long, requires = "local")]
     pub maps: bool,
 }
 
@@ -71,6 +79,9 @@ pub enum Engine {
 /// # Errors
 /// [`Error::Usage`] when the file or the context cannot be read, or the program is refused.
 pub fn run(args: &RunArgs, format: Format) -> Result<u8> {
+    if !args.local {
+        return in_guest(args, format);
+    }
     if args.engine == Engine::Jit && !args.trust {
         return Err(Error::Usage(
             "accesses of compiled code are not checked, and this process has no protection from it: \
@@ -101,6 +112,32 @@ pub fn run(args: &RunArgs, format: Format) -> Result<u8> {
         }
     }
     go(args, &loaded, program, &helpers, memory, format)
+}
+
+/// Runs a program that is loaded in a guest.
+fn in_guest(args: &RunArgs, format: Format) -> Result<u8> {
+    let program = args.input.file.to_string_lossy().into_owned();
+    if args.input.raw || args.input.file.is_file() {
+        return Err(Error::Usage(format!(
+            "{program}: add `--local` to run a program of a file here; in a guest, load it first (`uio bpf load`), then \
+             give its name"
+        )));
+    }
+    let mut words = vec!["bpf".to_owned(), "run".to_owned()];
+    words.push(format!("--budget={}", args.budget));
+    words.extend(args.timeout.iter().map(|time| format!("--timeout={time}")));
+    words.push(program);
+    let memory = context(args.mem.as_deref(), Kind::Executable)?;
+    guest::run(&args.vm, format, |_| {
+        if args.mem.is_some() {
+            words.push("-".to_owned());
+        }
+        let request = Request::new(&words);
+        Ok(vec![match args.mem {
+            Some(_) => request.with(memory),
+            None => request,
+        }])
+    })
 }
 
 /// The program that is meant.
