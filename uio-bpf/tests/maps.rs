@@ -340,7 +340,7 @@ fn threads_put_and_take_without_loss() {
                 let map = &map;
                 scope.spawn(move || {
                     for round in 0..ROUNDS {
-                        let own = key(thread << 16 | round % 8);
+                        let own = key((thread << 16) | (round % 8));
                         let wanted = value(u64::from(thread) << 32 | u64::from(round));
                         map.update(&own, &wanted, ANY, thread).unwrap();
                         assert_eq!(read(map, &own), Ok(wanted.to_vec()));
