@@ -46,6 +46,7 @@ pub fn function_target(insn: Insn, at: usize) -> Option<i64> {
 ///
 /// # Errors
 /// The first instruction that breaks a rule.
+#[inline(never)]
 pub fn functions(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
     let mut functions = starts(code, second)?;
     let mut edges = Vec::new();
@@ -93,28 +94,28 @@ fn starts(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
         let Some(target) = function_target(insn, at) else {
             continue;
         };
-        let target = usize::try_from(target).ok();
-        let why = match target.and_then(|to| Some((second.get(to)?, begins.get_mut(to)?))) {
-            None => Why::CallOutside,
-            Some((true, _)) => Why::CallIntoWide,
-            Some((false, begins)) => {
+        let to = usize::try_from(target).unwrap_or(usize::MAX);
+        let why = match (second.get(to), begins.get_mut(to)) {
+            (Some(false), Some(begins)) => {
                 *begins = true;
                 continue;
             }
+            (Some(true), _) => Why::CallIntoWide,
+            _ => Why::CallOutside,
         };
         return Err(Reject { at: at as u32, why });
     }
     let mut functions: Vec<Function> = Vec::new();
-    for (at, &begins) in begins.iter().enumerate() {
-        if at == 0 || begins {
+    for (at, begins) in begins.into_iter().enumerate() {
+        if begins || at == 0 {
+            if let Some(before) = functions.last_mut() {
+                before.end = at as u32;
+            }
             functions.push(Function {
                 start: at as u32,
-                end: 0,
+                end: code.len() as u32,
                 stack: 0,
             });
-        }
-        if let Some(last) = functions.last_mut() {
-            last.end = at as u32 + 1;
         }
     }
     Ok(functions)
@@ -210,49 +211,56 @@ fn below(insn: Insn) -> Result<usize, Why> {
     }
 }
 
-/// Checks that calls do not go round, nor deeper than there are frames: takes away functions that call
-/// none that is left, again and again.
+/// Checks that calls do not go round, nor deeper than there are frames.
 fn depth(functions: usize, edges: &[Edge]) -> Result<(), Reject> {
-    // The depth of what each function calls, itself included, once it is known.
-    let mut heights: Vec<usize> = alloc::vec![1; functions];
-    // Calls that are left, by caller.
-    let mut calling: Vec<u32> = alloc::vec![0; functions];
-    // Calls by callee: the first of each, and the one after each; by number from 1 on, 0 ends.
-    let mut first: Vec<u32> = alloc::vec![0; functions];
-    let mut next: Vec<u32> = Vec::with_capacity(edges.len());
-    for (number, edge) in (1..).zip(edges) {
-        calling[edge.caller as usize] += 1;
-        next.push(core::mem::replace(&mut first[edge.callee as usize], number));
-    }
-    let mut leaves: Vec<u32> = (0..functions as u32)
-        .filter(|&function| calling[function as usize] == 0)
-        .collect();
-    while let Some(leaf) = leaves.pop() {
-        let mut number = first[leaf as usize] as usize;
-        while let Some(index) = number.checked_sub(1) {
-            let edge = edges[index];
-            number = next[index] as usize;
-            let caller = edge.caller as usize;
-            heights[caller] = heights[caller].max(heights[leaf as usize] + 1);
-            if heights[caller] > MAX_FRAMES {
-                return Err(Reject {
-                    at: edge.at,
-                    why: Why::Frames,
-                });
+    // How deep what each function calls is, itself included, as far as it is known.
+    let mut heights = alloc::vec![1_usize; functions];
+    let mut grew = true;
+    while grew {
+        grew = false;
+        for edge in edges {
+            let height = heights[edge.callee as usize] + 1;
+            if height <= heights[edge.caller as usize] {
+                continue;
             }
-            calling[caller] -= 1;
-            if calling[caller] == 0 {
-                leaves.push(edge.caller);
+            if height > MAX_FRAMES {
+                return Err(too_deep(functions, edges, edge));
             }
+            heights[edge.caller as usize] = height;
+            grew = true;
         }
     }
-    let round =
-        |edge: &&Edge| calling[edge.caller as usize] > 0 && calling[edge.callee as usize] > 0;
-    match edges.iter().find(round) {
-        Some(edge) => Err(Reject {
+    Ok(())
+}
+
+/// How often functions that call none that is left are taken away, at most: deeper ones are too deep.
+const ROUNDS: usize = 256;
+
+/// Why calls are too deep at an edge: takes away functions that call none that is left, until there are only
+/// those that go round, and those that lead to them.
+fn too_deep(functions: usize, edges: &[Edge], edge: &Edge) -> Reject {
+    let mut left = alloc::vec![true; functions];
+    for _ in 0..ROUNDS {
+        let mut calling = alloc::vec![false; functions];
+        for edge in edges.iter().filter(|edge| left[edge.callee as usize]) {
+            calling[edge.caller as usize] = true;
+        }
+        if calling == left {
+            break;
+        }
+        left = calling;
+    }
+    let round = edges
+        .iter()
+        .find(|edge| left[edge.caller as usize] && left[edge.callee as usize]);
+    match round {
+        Some(edge) => Reject {
             at: edge.at,
             why: Why::Recursion,
-        }),
-        None => Ok(()),
+        },
+        None => Reject {
+            at: edge.at,
+            why: Why::Frames,
+        },
     }
 }

@@ -100,12 +100,7 @@ fn alone(code: &[Insn]) -> Result<Vec<bool>, Reject> {
 }
 
 /// Checks that the helpers exist, and that programs of that type may call them.
-fn helpers(
-    code: &[Insn],
-    second: &[bool],
-    kind: Kind,
-    table: &Table<'_>,
-) -> Result<(), Reject> {
+fn helpers(code: &[Insn], second: &[bool], kind: Kind, table: &Table<'_>) -> Result<(), Reject> {
     for (at, insn) in code.iter().enumerate() {
         let calls = insn.opcode == class::JMP | jump::CALL && insn.src() == call::HELPER;
         if second[at] || !calls {

@@ -15,6 +15,7 @@ pub struct Ops(pub(super) Box<[Op]>);
 impl Ops {
     /// Of a program that was checked and whose wide instructions are resolved.
     #[must_use]
+    #[inline(never)]
     pub(crate) fn new(insns: &[Insn], functions: &[Function], helpers: &Table<'_>) -> Self {
         let changing: Vec<bool> = functions
             .iter()
