@@ -444,9 +444,9 @@ fn long_programs_jump_as_far_as_they_must() {
     }
     let end = code.len();
     code.extend(code![exit()]);
-    for at in 0..end {
-        if code[at].opcode == 0x15 {
-            code[at].off = (end - at - 1) as i16;
+    for (at, insn) in code.iter_mut().enumerate() {
+        if insn.opcode == 0x15 {
+            insn.off = (end - at - 1) as i16;
         }
     }
     let compiled = compiled(&code);

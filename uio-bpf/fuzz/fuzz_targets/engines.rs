@@ -7,32 +7,15 @@ use std::cell::RefCell;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../tests/differential/generator.rs"]
+#[allow(dead_code, reason = "the tests make programs of seeds, too")]
 mod generator;
 #[path = "../../tests/differential/lab.rs"]
 mod lab;
 
-use generator::Source;
-use lab::{Engine, Lab, checked};
-
 thread_local! {
-    static LAB: RefCell<Lab> = RefCell::default();
+    static LAB: RefCell<lab::Lab> = RefCell::default();
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((&budget, bytes)) = bytes.split_first() else {
-        return;
-    };
-    let budget = i64::from(budget) * 16;
-    let code = generator::program(&mut Source::Bytes(bytes));
-    LAB.with_borrow_mut(|lab| {
-        let compiled = lab.load(&code).expect("the generator makes right programs");
-        let expected = lab.run(compiled.program(), Engine::Interpreter, budget);
-        if checked(expected.end) {
-            return;
-        }
-        for engine in [Engine::Jit, Engine::Entered] {
-            let found = lab.run(compiled.program(), engine, budget);
-            assert!(expected == found, "{engine:?}: {expected:x?}, {found:x?}");
-        }
-    });
+    LAB.with_borrow_mut(|lab| lab::compare(lab, bytes));
 });

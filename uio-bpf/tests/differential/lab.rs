@@ -396,6 +396,29 @@ impl Lab {
     }
 }
 
+/// Runs a program of bytes under each engine: the first byte says how much it may take. Says whether the
+/// engines can be compared.
+///
+/// # Panics
+/// When they do not end alike.
+pub fn compare(lab: &mut Lab, bytes: &[u8]) -> bool {
+    let Some((&budget, bytes)) = bytes.split_first() else {
+        return true;
+    };
+    let budget = i64::from(budget) * 16;
+    let code = super::generator::program(&mut super::generator::Source::Bytes(bytes));
+    let compiled = lab.load(&code).expect("the generator makes right programs");
+    let expected = lab.run(compiled.program(), Engine::Interpreter, budget);
+    if checked(expected.end) {
+        return false;
+    }
+    for engine in [Engine::Jit, Engine::Entered] {
+        let found = lab.run(compiled.program(), engine, budget);
+        assert!(expected == found, "{engine:?}: {expected:x?}, {found:x?}");
+    }
+    true
+}
+
 impl Default for Lab {
     fn default() -> Self {
         Self::new()
