@@ -186,6 +186,10 @@ fn may_exit(
 	if program.kind != Kind::Fexit {
 		return Ok(());
 	}
+	// Those that are only put in place when they are needed.
+	crate::uio::timer::install();
+	#[cfg(feature = "smp")]
+	super::cores::install();
 	for function in functions {
 		if is_handler(function) {
 			return Err(AttachError::Handler(function));
@@ -197,6 +201,7 @@ fn may_exit(
 /// Whether an address is that of a handler of interrupts: it does not return as functions do.
 fn is_handler(address: u64) -> bool {
 	exceptions::is_kernels_handler(address)
+		|| crate::uio::program::is_handler(address)
 		|| idt::gates(&mut IDT.lock()).iter().any(|gate| gate.handler() == address)
 }
 

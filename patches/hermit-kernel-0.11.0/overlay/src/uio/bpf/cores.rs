@@ -73,7 +73,7 @@ pub(super) fn ask() {
 }
 
 /// Stands before the kernel's handler of that interrupt, and does the same and more.
-fn install() {
+pub(super) fn install() {
 	static INSTALLED: AtomicBool = AtomicBool::new(false);
 	if INSTALLED.swap(true, Ordering::AcqRel) {
 		return;

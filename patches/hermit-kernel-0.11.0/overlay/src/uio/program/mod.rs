@@ -93,6 +93,18 @@ pub(super) fn install() {
 	}
 }
 
+/// Whether an address is that of a handler of exceptions that is put in place when programs first run.
+#[cfg(feature = "uio-bpf")]
+pub(super) fn is_handler(address: u64) -> bool {
+	#[cfg(feature = "uio-mpk")]
+	return keyed::is_handler(address);
+	#[cfg(not(feature = "uio-mpk"))]
+	{
+		let _ = address;
+		false
+	}
+}
+
 /// To be called by a worker before it does anything.
 pub(super) fn worker_started(worker: usize) {
 	if let Some(run) = runs().get(worker) {

@@ -16,6 +16,9 @@ use uio_mpk::domain::Domain;
 use uio_mpk::gate::{self, RETURN};
 use uio_mpk::keys::{KEYS, Keys};
 use uio_mpk::rights::{Key, Rights};
+
+#[cfg(feature = "uio-bpf")]
+pub(super) use self::traps::is_handler;
 use uio_mpk::scan::{self, Classes};
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;

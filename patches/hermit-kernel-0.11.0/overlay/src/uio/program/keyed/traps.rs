@@ -140,6 +140,12 @@ fn stand_before_handlers() {
 	unsafe { lidt(&pointer) };
 }
 
+/// Whether an address is that of the handler below.
+#[cfg(feature = "uio-bpf")]
+pub(super) fn is_handler(address: u64) -> bool {
+	address == first_floating as *const () as u64
+}
+
 /// The first use of the floating-point unit since the task runs, or since a program began: in its code
 /// or in what it called. As the kernel's handler, which takes no notes.
 extern "x86-interrupt" fn first_floating(_: ExceptionStackFrame) {
