@@ -142,7 +142,7 @@ fn stand_before_handlers() {
 
 /// Whether an address is that of the handler below.
 #[cfg(feature = "uio-bpf")]
-pub(super) fn is_handler(address: u64) -> bool {
+pub(in crate::uio::program) fn is_handler(address: u64) -> bool {
 	address == first_floating as *const () as u64
 }
 
