@@ -32,8 +32,8 @@ pub enum Error {
 pub struct Code {
     /// Where it is called: with the [`Run`](crate::run::Run) in `r12`, the end of the stack in `rbp`, the
     /// context in `rdi` (for [`Kind::Executable`](crate::kind::Kind::Executable) its length in `rsi`), and the native
-    /// stack as C functions want it. What the first function costs is charged before, and what is left of the budget is
-    /// not negative. It returns register 0 in `rax`. Like a C function it leaves `rbx` and
+    /// stack as C functions want it. [`Run::compiled`](crate::run::Run::compiled) is set before; what the first function
+    /// costs is charged before, and what is left of the budget is not negative. It returns register 0 in `rax`. Like a C function it leaves `rbx` and
     /// `r13` to `r15` as they were. `r12` and `rbp` are as they were only if
     /// [`Run::leave`](crate::run::Run::leave) is zero, otherwise [`super::finish`] says how the run ended.
     pub entry: u64,
