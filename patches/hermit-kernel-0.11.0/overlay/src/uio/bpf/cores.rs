@@ -37,6 +37,8 @@ pub(super) fn write(at: u64, bytes: [u8; LEN]) {
 			return;
 		}
 		install();
+		// Whoever comes by meanwhile raises a breakpoint.
+		crate::uio::program::install();
 		CHANGING.store(at, Ordering::SeqCst);
 		let [first, rest @ ..] = bytes;
 		site::put(at, &[BREAKPOINT]);
