@@ -4,7 +4,9 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use hermit_sync::without_interrupts;
 
+use super::entry::CORES;
 use super::site::{self, LEN};
+use crate::arch::core_local::core_id;
 use crate::arch::get_processor_count;
 use crate::arch::kernel::apic::{self, ipi_tlb_flush};
 use crate::arch::kernel::interrupts::{ExceptionStackFrame, IDT};
@@ -18,8 +20,11 @@ const BREAKPOINT: u8 = 0xcc;
 /// The site that is being changed; 0 for none.
 static CHANGING: AtomicU64 = AtomicU64::new(0);
 
-/// Cores that came by since they were asked to.
-static CAME: AtomicU32 = AtomicU32::new(0);
+/// How often cores were asked to come by.
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
+/// By core: which of these it was that it saw last. Interrupts that somebody else caused count as well as ours.
+static CAME: [AtomicU32; CORES] = [const { AtomicU32::new(0) }; CORES];
 
 /// The most rounds to wait for other cores: one that does not come has its interrupts off for good.
 const ROUNDS: u32 = 100_000_000;
@@ -62,11 +67,13 @@ pub(super) fn ask() {
 		return;
 	}
 	install();
-	CAME.store(0, Ordering::SeqCst);
+	let asked = ASKED.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
 	ipi_tlb_flush();
-	let others = get_processor_count() - 1;
+	let own = core_id() as usize;
+	let all = CAME.iter().take(get_processor_count() as usize).enumerate();
+	let others = || all.clone().filter(|&(core, _)| core != own);
 	for _ in 0..ROUNDS {
-		if CAME.load(Ordering::Acquire) >= others {
+		if others().all(|(_, came)| came.load(Ordering::Acquire) == asked) {
 			return;
 		}
 		core::hint::spin_loop();
@@ -91,6 +98,8 @@ pub(super) fn install() {
 extern "x86-interrupt" fn come_by(_: ExceptionStackFrame) {
 	crate::arch::core_local::increment_irq_counter(FLUSH);
 	x86_64::instructions::tlb::flush_all();
-	CAME.fetch_add(1, Ordering::Release);
+	if let Some(came) = CAME.get(core_id() as usize) {
+		came.store(ASKED.load(Ordering::SeqCst), Ordering::Release);
+	}
 	apic::eoi();
 }
