@@ -105,16 +105,19 @@ impl Links {
 			self.links.pop();
 			return Err(error);
 		}
-		for (index, &key) in fresh.iter().enumerate() {
-			if !open(key) {
-				fresh.iter().take(index).for_each(|&key| close(key));
-				self.links.pop();
-				// The table before could be made, and this one is no larger.
-				self.publish_functions()?;
-				return Err(AttachError::NoSite(key));
-			}
-		}
-		Ok(id)
+		let mut refused = None;
+		super::exclusively(|| {
+			refused = fresh.iter().position(|&key| !open(key));
+			let opened = fresh.iter().take(refused.unwrap_or(0));
+			opened.for_each(|&key| close(key));
+		});
+		let Some(&wrong) = refused.and_then(|index| fresh.get(index)) else {
+			return Ok(id);
+		};
+		self.links.pop();
+		// The table before could be made, and this one is no larger.
+		self.publish_functions()?;
+		Err(AttachError::NoSite(wrong))
 	}
 
 	/// The keys of functions without sites, of which copies are made where there are none yet.
@@ -215,7 +218,9 @@ pub(super) fn detach(id: u32) -> bool {
 	let link = links.links.remove(index);
 	match &link.to {
 		To::Functions(addresses) => {
-			addresses.iter().filter(|&&key| !links.has(key)).for_each(|&key| close(key));
+			let unused: Vec<u64> =
+				addresses.iter().copied().filter(|&key| !links.has(key)).collect();
+			super::exclusively(|| unused.iter().for_each(|&key| close(key)));
 			if links.publish_functions().is_err() {
 				// There is no memory for a smaller table: without one nothing runs at all, and nothing is wrong.
 				table::replace(None);

@@ -1,12 +1,9 @@
-//! Changing code that other cores may be executing (Intel SDM volume 3, 9.1.3).
+//! Changing code that other cores may be executing (Intel SDM volume 3, 9.1.3): they wait meanwhile.
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-
-use hermit_sync::without_interrupts;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::entry::CORES;
-use super::site::{self, LEN};
-use crate::arch::core_local::core_id;
+use crate::arch::core_local::{core_id, increment_irq_counter};
 use crate::arch::get_processor_count;
 use crate::arch::kernel::apic::{self, ipi_tlb_flush};
 use crate::arch::kernel::interrupts::{ExceptionStackFrame, IDT};
@@ -14,71 +11,45 @@ use crate::arch::kernel::interrupts::{ExceptionStackFrame, IDT};
 /// Vector of the kernel's interrupt that has other cores flush their TLBs.
 const FLUSH: u8 = 112;
 
-/// The breakpoint instruction.
-const BREAKPOINT: u8 = 0xcc;
-
-/// The site that is being changed; 0 for none.
-static CHANGING: AtomicU64 = AtomicU64::new(0);
-
-/// How often cores were asked to come by.
+/// How often cores were asked to wait.
 static ASKED: AtomicU32 = AtomicU32::new(0);
 
-/// By core: which of these it was that it saw last. Interrupts that somebody else caused count as well as ours.
+/// By core: which of these it was that it saw last.
 static CAME: [AtomicU32; CORES] = [const { AtomicU32::new(0) }; CORES];
 
-/// The most rounds to wait for other cores: one that does not come has its interrupts off for good.
-const ROUNDS: u32 = 100_000_000;
+/// Whether cores that come by wait.
+static HOLD: AtomicBool = AtomicBool::new(false);
 
-/// Puts other bytes at a site.
-pub(super) fn write(at: u64, bytes: [u8; LEN]) {
-	without_interrupts(|| {
-		let within = (at % 8) as usize;
-		if within + LEN <= 8 {
-			let mut word = site::read::<8>(at - within as u64);
-			word[within..within + LEN].copy_from_slice(&bytes);
-			// An aligned word is stored at once.
-			site::put_word(at - within as u64, u64::from_le_bytes(word));
-			ask();
+/// The most rounds to wait for other cores: one that does not come has its interrupts off for good.
+const ROUNDS: u32 = 1_000_000_000;
+
+/// Calls `work`, which changes code and is short, while no other core executes anything but the handler below. Interrupts are
+/// off, and this core is marked as busy, so that `work` itself is not traced.
+pub(super) fn exclusively(work: impl FnOnce()) {
+	super::quietly(|| {
+		if get_processor_count() == 1 {
+			work();
 			return;
 		}
 		install();
-		// Whoever comes by meanwhile raises a breakpoint.
-		crate::uio::program::install();
-		CHANGING.store(at, Ordering::SeqCst);
-		let [first, rest @ ..] = bytes;
-		site::put(at, &[BREAKPOINT]);
-		ask();
-		site::put(at + 1, &rest);
-		ask();
-		site::put(at, &[first]);
-		ask();
-		CHANGING.store(0, Ordering::SeqCst);
-	});
-}
-
-/// Whether a breakpoint at an address is that of a site that is being changed: then what was there is passed over.
-pub(super) fn is_changing(at: u64) -> bool {
-	CHANGING.load(Ordering::SeqCst) == at
-}
-
-/// Has every other core come by, which takes notice of changed code on its way.
-pub(super) fn ask() {
-	if get_processor_count() == 1 {
-		return;
-	}
-	install();
-	let asked = ASKED.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
-	ipi_tlb_flush();
-	let own = core_id() as usize;
-	let all = CAME.iter().take(get_processor_count() as usize).enumerate();
-	let others = || all.clone().filter(|&(core, _)| core != own);
-	for _ in 0..ROUNDS {
-		if others().all(|(_, came)| came.load(Ordering::Acquire) == asked) {
-			return;
+		HOLD.store(true, Ordering::SeqCst);
+		let asked = ASKED.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+		ipi_tlb_flush();
+		let own = core_id() as usize;
+		let came = |(core, came): (usize, &AtomicU32)| {
+			core == own || came.load(Ordering::Acquire) == asked
+		};
+		let cores = get_processor_count() as usize;
+		let all_came = (0..ROUNDS).any(|_| {
+			core::hint::spin_loop();
+			CAME.iter().take(cores).enumerate().all(came)
+		});
+		work();
+		HOLD.store(false, Ordering::SeqCst);
+		if !all_came {
+			error!("uio: a core does not answer");
 		}
-		core::hint::spin_loop();
-	}
-	error!("uio: a core does not answer");
+	});
 }
 
 /// Stands before the kernel's handler of that interrupt, and does the same and more.
@@ -96,10 +67,13 @@ pub(super) fn install() {
 
 /// Returning from here serialises (IRET).
 extern "x86-interrupt" fn come_by(_: ExceptionStackFrame) {
-	crate::arch::core_local::increment_irq_counter(FLUSH);
+	increment_irq_counter(FLUSH);
 	x86_64::instructions::tlb::flush_all();
 	if let Some(came) = CAME.get(core_id() as usize) {
 		came.store(ASKED.load(Ordering::SeqCst), Ordering::Release);
+	}
+	while HOLD.load(Ordering::Acquire) {
+		core::hint::spin_loop();
 	}
 	apic::eoi();
 }

@@ -59,14 +59,17 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 	})
 }
 
+/// Calls `work`, which changes code and is short, while nothing else executes any.
+fn exclusively(work: impl FnOnce()) {
+	#[cfg(feature = "smp")]
+	cores::exclusively(work);
+	#[cfg(not(feature = "smp"))]
+	quietly(work);
+}
+
 /// Called for every breakpoint exception; true if it is one of ours, and what was interrupted goes on at `instruction` with the stack
 /// pointer `stack`.
 pub(super) fn breakpoint(instruction: &mut u64, stack: &mut u64) -> bool {
-	#[cfg(feature = "smp")]
-	if cores::is_changing(instruction.wrapping_sub(1)) {
-		*instruction += site::LEN as u64 - 1;
-		return true;
-	}
 	points::hit(instruction, stack)
 }
 

@@ -2,7 +2,6 @@
 
 use core::ptr;
 
-use hermit_sync::without_interrupts;
 use x86_64::registers::control::{Cr0, Cr0Flags};
 
 use crate::uio::image;
@@ -29,7 +28,8 @@ pub(super) fn read<const N: usize>(at: u64) -> [u8; N] {
 	unsafe { from.read_volatile() }
 }
 
-/// Has the site call a function of the kernel. False, and nothing changes, where it cannot.
+/// Has the site call a function of the kernel. False, and nothing changes, where it cannot. To be called in
+/// [`super::exclusively`].
 pub(super) fn call(at: u64, function: u64) -> bool {
 	let distance = function.wrapping_sub(at + LEN as u64) as i64;
 	let Ok(distance) = i32::try_from(distance) else {
@@ -45,56 +45,31 @@ pub(super) fn call(at: u64, function: u64) -> bool {
 	if around.windows(WRPKRU.len()).any(|window| window == WRPKRU) {
 		return false;
 	}
-	write(at, bytes);
+	put(at, &bytes);
 	true
 }
 
-/// Makes the site what the compiler made it.
+/// Makes the site what the compiler made it. To be called in [`super::exclusively`].
 pub(super) fn clear(at: u64) {
-	write(at, EMPTY);
+	put(at, &EMPTY);
 }
 
-/// Changes one byte of code, at once.
+/// Changes one byte of code. To be called in [`super::exclusively`].
 pub(super) fn put_byte(at: u64, byte: u8) {
-	without_interrupts(|| put(at, &[byte]));
-	#[cfg(feature = "smp")]
-	super::cores::ask();
+	put(at, &[byte]);
 }
 
-/// Changes a site, in an order in which a core that executes it meanwhile does one or the other.
-fn write(at: u64, bytes: [u8; LEN]) {
-	#[cfg(feature = "smp")]
-	if crate::arch::get_processor_count() > 1 {
-		super::cores::write(at, bytes);
-		return;
-	}
-	without_interrupts(|| put(at, &bytes));
-}
-
-/// Writes code of the image, on this core.
-pub(super) fn put(at: u64, bytes: &[u8]) {
+/// Writes code of the image.
+fn put(at: u64, bytes: &[u8]) {
 	let flags = Cr0::read();
-	// SAFETY: with interrupts off nothing else runs on this core until the flag is back. What is written
-	// is a whole instruction in place of another of the same length, see `write`.
+	// SAFETY: interrupts are off, and nothing else runs on this core until the flag is back; no other core executes what
+	// is changed. What is written is a whole instruction in place of another of the same length, or a breakpoint.
 	unsafe {
 		Cr0::write(flags - Cr0Flags::WRITE_PROTECT);
 		let to = ptr::with_exposed_provenance_mut::<u8>(at as usize);
 		for (index, &byte) in bytes.iter().enumerate() {
 			to.add(index).write_volatile(byte);
 		}
-		Cr0::write(flags);
-	}
-}
-
-/// As [`put`], an aligned word at once.
-#[cfg(feature = "smp")]
-pub(super) fn put_word(at: u64, word: u64) {
-	let flags = Cr0::read();
-	// SAFETY: as in `put`; the word is aligned.
-	unsafe {
-		Cr0::write(flags - Cr0Flags::WRITE_PROTECT);
-		let to = ptr::with_exposed_provenance_mut::<u64>(at as usize);
-		core::sync::atomic::AtomicU64::from_ptr(to).store(word, core::sync::atomic::Ordering::Release);
 		Cr0::write(flags);
 	}
 }
