@@ -158,7 +158,7 @@ pub struct Run<'a> {
     pub context: Memory,
     /// Memory that helpers gave to the program and that it did not give back (ring buffer records, what an app's
     /// helper returned).
-    pub granted: [Memory; GRANTS],
+    pub granted: [Option<Memory>; GRANTS],
     /// The helpers that it may call.
     pub helpers: &'a Table<'a>,
     /// The kernel.
@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
             frames: 1,
             stack,
             context,
-            granted: [Memory::NONE; GRANTS],
+            granted: [None; GRANTS],
             helpers,
             host,
             frame: 0,

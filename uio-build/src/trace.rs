@@ -21,10 +21,7 @@ const PACKAGE: &str = "hermit";
 const FEATURE: &str = "uio-trace";
 
 /// What the compiler is told, for the kernel and the application alike: sites, and frame pointers to walk stacks by.
-pub const FLAGS: [&str; 2] = [
-    "-Zpatchable-function-entry=5",
-    "-Cforce-frame-pointers=yes",
-];
+pub const FLAGS: [&str; 2] = ["-Zpatchable-function-entry=5", "-Cforce-frame-pointers=yes"];
 
 /// What the linker is told besides its own layout.
 const SCRIPT: &str =

@@ -148,7 +148,7 @@ fn for_each(mut a: Arguments<'_, '_>) -> Result {
             continue;
         };
         if let Some(place) = a.run.granted.get_mut(slot) {
-            *place = grant;
+            *place = Some(grant);
         }
         let value = value.as_ptr().addr() as u64;
         let returned = a.call::<2>([a.number::<1>(), grant.address, value, a.number::<3>(), 0]);
@@ -158,7 +158,7 @@ fn for_each(mut a: Arguments<'_, '_>) -> Result {
         }
     }
     if let Some(place) = a.run.granted.get_mut(slot) {
-        *place = Memory::NONE;
+        *place = None;
     }
     Ok(visited)
 }

@@ -150,7 +150,7 @@ fn grant(machine: &mut Machine<'_, '_>, returns: Returned, address: u64) {
         return;
     }
     if let Some(slot) = free(machine.run) {
-        machine.run.granted[slot] = granted;
+        machine.run.granted[slot] = Some(granted);
         machine.run.grants += u32::from(writable);
         machine.view.expect(granted);
     }
@@ -181,7 +181,8 @@ fn check<'a>(
             return number < machine.run.program.functions.len() as u64;
         }
         Argument::Record => {
-            return machine.run.granted.iter().any(|grant| holds(grant, value));
+            let mut granted = machine.run.granted.iter().flatten();
+            return granted.any(|grant| holds(grant, value));
         }
         Argument::Text => return text(&mut machine.view, machine.run, value),
         Argument::ReadOrNull if value == 0 => return true,
@@ -213,19 +214,22 @@ fn text(view: &mut View, run: &mut Run<'_>, mut address: u64) -> bool {
 }
 
 fn holds(grant: &Memory, address: u64) -> bool {
-    grant.writable && grant.len != 0 && grant.address == address
+    grant.writable && grant.address == address
 }
 
 /// A place for what a helper will give. Records stay until they are given back; the rest makes room.
 pub fn free(run: &Run<'_>) -> Option<usize> {
-    let empty = run.granted.iter().position(|grant| grant.len == 0);
-    empty.or_else(|| run.granted.iter().position(|grant| !grant.writable))
+    let empty = run.granted.iter().position(Option::is_none);
+    let lost = |grant: &Option<Memory>| grant.is_some_and(|grant| !grant.writable);
+    empty.or_else(|| run.granted.iter().position(lost))
 }
 
 /// Takes a record away from the program.
 pub fn give_back(run: &mut Run<'_>, address: u64) {
-    if let Some(grant) = run.granted.iter_mut().find(|grant| holds(grant, address)) {
-        *grant = Memory::NONE;
+    let mut granted = run.granted.iter_mut();
+    let found = granted.find(|grant| grant.is_some_and(|grant| holds(&grant, address)));
+    if let Some(grant) = found {
+        *grant = None;
         run.grants = run.grants.wrapping_sub(1);
     }
 }
@@ -240,12 +244,12 @@ const DISCARD: u32 = 133;
 #[cold]
 #[inline(never)]
 pub(super) unsafe fn release(run: &mut Run<'_>) {
-    let held = core::mem::replace(&mut run.granted, [Memory::NONE; crate::run::GRANTS]);
+    let held = core::mem::take(&mut run.granted);
     run.grants = 0;
     let Some(helper) = run.helpers.get(DISCARD) else {
         return;
     };
-    for grant in held.iter().filter(|grant| grant.writable && grant.len != 0) {
+    for grant in held.iter().flatten().filter(|grant| grant.writable) {
         // SAFETY: the record was given to this run and not given back.
         unsafe { (helper.call)(grant.address, 0, 0, 0, 0, run) };
     }

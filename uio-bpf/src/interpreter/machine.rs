@@ -7,15 +7,14 @@
 use core::mem::MaybeUninit;
 
 use super::helper;
-use super::op::At;
+use super::op::{At, Registers};
 use super::view::{Denied, View};
 use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, MAX_FRAMES};
 use crate::run::{End, Run, STACK_LEN, Stop};
 
 /// A run under the interpreter. A run that used up its budget can go on with a new one.
 pub struct Machine<'r, 'a> {
-    /// Registers by number: as many as four bits can name.
-    pub(super) registers: [u64; 16],
+    pub(super) registers: Registers,
     pub(super) view: View,
     /// The run.
     pub run: &'r mut Run<'a>,
@@ -52,7 +51,7 @@ impl Saved {
     pub fn keep<const KEPT: bool>(
         &mut self,
         frames: usize,
-        registers: &[u64; 16],
+        registers: &Registers,
         back: At,
     ) -> bool {
         if frames >= MAX_FRAMES {
@@ -75,7 +74,7 @@ impl Saved {
     pub unsafe fn restore<const KEPT: bool>(
         &self,
         frames: usize,
-        registers: &mut [u64; 16],
+        registers: &mut Registers,
     ) -> Option<At> {
         let back = self.back.get(frames)?;
         if KEPT {

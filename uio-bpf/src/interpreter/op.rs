@@ -7,7 +7,7 @@
 use core::ops::Deref;
 
 use super::machine::Machine;
-use crate::isa::Insn;
+use crate::isa::{self, Insn};
 
 /// What one instruction does. It says where to go on.
 pub type Step = fn(&mut Machine<'_, '_>, At) -> At;
@@ -48,21 +48,25 @@ impl Op {
     }
 }
 
-/// A register. There are sixteen of these, so that no number that four bits hold is outside.
+/// A register: an index that is never outside.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 #[rustfmt::skip]
-pub enum Register { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R13, R14, R15 }
+pub enum Register { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 }
 
 #[rustfmt::skip]
-const REGISTERS: [Register; 16] = {
+const REGISTERS: [Register; isa::REGISTERS] = {
     use Register::*;
-    [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R13, R14, R15]
+    [R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10]
 };
+
+/// Values of registers.
+pub type Registers = [u64; isa::REGISTERS];
 
 impl Register {
     fn new(number: u8) -> Self {
-        REGISTERS[usize::from(number & 15)]
+        let register = REGISTERS.get(usize::from(number));
+        register.copied().unwrap_or(Self::R10)
     }
 }
 

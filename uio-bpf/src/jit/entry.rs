@@ -257,11 +257,11 @@ unsafe extern "sysv64" fn by_number(
         && len != 0
         && let Some(grant) = run.granted.get_mut(slot)
     {
-        *grant = Memory {
+        *grant = Some(Memory {
             address,
             len,
             writable: true,
-        };
+        });
         run.grants += 1;
     }
     address

@@ -17,7 +17,7 @@ use crate::entry::{Entry, Registry};
 use crate::error::{Error, Result};
 use crate::render::Format;
 use crate::signals;
-use crate::trace::functions::{Function, Functions};
+use crate::trace::functions::Functions;
 use crate::trace::histogram::{Histogram, duration};
 use crate::trace::programs::{self, CALL_WORDS, Collect, RETURN_WORDS};
 use crate::trace::sites::Code;
@@ -137,8 +137,8 @@ pub fn run(args: &TraceArgs, format: Format) -> Result<u8> {
     };
     let bundle = programs::bundle(&name, collect);
     let mut tracer = Tracer::load(&mut subject.client, &bundle, args.jit)?;
-    tracer.attach(&functions)?;
-    told(format, &functions, left_out);
+    let refused = tracer.attach(&functions)?;
+    told(format, functions.len() - refused, left_out + refused);
     let seen = Seen {
         functions: &subject.functions,
         base: subject.base,
@@ -157,11 +157,10 @@ pub fn run(args: &TraceArgs, format: Format) -> Result<u8> {
 }
 
 /// Says what is traced.
-fn told(format: Format, functions: &[Function], left_out: usize) {
+fn told(format: Format, count: usize, left_out: usize) {
     if format == Format::Json {
         return;
     }
-    let count = functions.len();
     let what = if count == 1 { "function" } else { "functions" };
     match left_out {
         0 => eprintln!("tracing {count} {what}; Ctrl-C ends it"),
@@ -220,9 +219,9 @@ impl Seen<'_> {
             &mut |answer| {
                 let told = match answer {
                     Answer::Records(records) | Answer::More(records) => {
-                    pending.extend_from_slice(records);
-                    self.records(&mut pending, words)
-                }
+                        pending.extend_from_slice(records);
+                        self.records(&mut pending, words)
+                    }
                     Answer::Lost(lost) => self.print(
                         &format!("{lost} calls were not told: there was no room\n"),
                         &json!({ "type": "lost", "calls": lost }),
@@ -245,8 +244,12 @@ impl Seen<'_> {
             let Some(record) = rest.get(..len) else {
                 break;
             };
-            let record: Vec<u64> =
-                record.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+            let record: Vec<u64> = record
+                .as_chunks()
+                .0
+                .iter()
+                .map(|word| u64::from_le_bytes(*word))
+                .collect();
             used += size_of::<u32>() + len;
             if record.len() == words {
                 self.event(&record)?;

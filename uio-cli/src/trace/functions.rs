@@ -80,7 +80,8 @@ impl Functions {
     }
 
     /// The functions that patterns mean: Rust paths or names, in which `*` stands for anything and `?` for one character.
-    /// Those that cannot be attached to are left out, and counted.
+    /// Those that cannot be attached to are left out, and counted; of those that a pattern with `*` or `?` means, also those
+    /// without a site.
     ///
     /// # Errors
     /// [`Error::Usage`] for a pattern that is none, or means no function.
@@ -88,10 +89,12 @@ impl Functions {
         let mut found = Vec::new();
         for pattern in patterns {
             let matcher = matcher(pattern)?;
+            let many = pattern.contains(['*', '?']);
             let before = found.len();
             for ((path, offset, _), name) in self.all.iter().zip(&self.names) {
-                if matcher.is_match(path) || matcher.is_match(name) {
-                    found.push((path, *offset));
+                let is = |text: &str| matcher.is_match(text);
+                if is(path) || is(name) || inherent(path).is_some_and(|path| is(&path)) {
+                    found.push((path, *offset, many));
                 }
             }
             if found.len() == before {
@@ -100,17 +103,26 @@ impl Functions {
                 )));
             }
         }
-        found.sort_by_key(|&(_, offset)| offset);
-        found.dedup_by_key(|&mut (_, offset)| offset);
+        // One that was named stands before the same found by a pattern.
+        found.sort_by_key(|&(_, offset, many)| (offset, many));
+        found.dedup_by_key(|&mut (_, offset, _)| offset);
         let all = found.len();
         let functions: Vec<Function> = found
             .into_iter()
-            .map(|(name, offset)| Function {
-                name: name.clone(),
-                offset,
-                place: code.place(offset.into()),
+            .map(|(name, offset, many)| {
+                let function = Function {
+                    name: name.clone(),
+                    offset,
+                    place: code.place(offset.into()),
+                };
+                (function, many)
             })
-            .filter(|function| function.place != Place::None)
+            .filter(|(function, many)| match function.place {
+                Place::Site => true,
+                Place::Breakpoint(_) => !many,
+                Place::None => false,
+            })
+            .map(|(function, _)| function)
             .collect();
         let left_out = all - functions.len();
         if functions.is_empty() {
@@ -121,6 +133,12 @@ impl Functions {
         }
         Ok((functions, left_out))
     }
+}
+
+/// The path of a method of a type, `<a::Type>::method`, as it is written in sources: `a::Type::method`.
+fn inherent(path: &str) -> Option<String> {
+    let (of, method) = path.strip_prefix('<')?.rsplit_once(">::")?;
+    (!of.contains(" as ")).then(|| format!("{of}::{method}"))
 }
 
 fn matcher(pattern: &str) -> Result<GlobMatcher> {
@@ -179,5 +197,11 @@ mod tests {
         ));
         assert!(is("core::array::[T]::len", "core::array::[T]::len"));
         assert!(!is("web::?", "web::answer"));
+        assert_eq!(
+            inherent("<a::Type>::method").as_deref(),
+            Some("a::Type::method")
+        );
+        assert_eq!(inherent("<a::Type as b::Trait>::method"), None);
+        assert_eq!(inherent("a::method"), None);
     }
 }

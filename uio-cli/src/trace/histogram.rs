@@ -121,7 +121,7 @@ mod tests {
         };
         let bars = |count: usize| format!("|{:<40}|", "#".repeat(count));
         let expected = format!(
-            "        [512 ns, 1.02 µs)         40 {}\n      [1.02 µs, 2.05 µs)          0 {}\n      [2.05 µs, 4.10 µs)         10 {}\n",
+            "       [512 ns, 1.02 µs)         40 {}\n      [1.02 µs, 2.05 µs)          0 {}\n      [2.05 µs, 4.10 µs)         10 {}\n",
             bars(40),
             bars(0),
             bars(10)

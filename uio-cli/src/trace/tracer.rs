@@ -12,6 +12,9 @@ use super::sites::Place;
 use crate::client::Client;
 use crate::error::{Error, Result};
 
+/// The most functions that are left out because the guest refuses them.
+const MOST_REFUSED: usize = 300;
+
 /// A program that is loaded, and detached and unloaded in the end.
 pub struct Tracer<'a> {
     guest: Guest<'a>,
@@ -49,32 +52,55 @@ impl<'a> Tracer<'a> {
         })
     }
 
-    /// Attaches it to functions.
+    /// Attaches it to functions. Those of several that the guest refuses are left out: handlers of interrupts, whose end
+    /// cannot be traced. Gives how many.
     ///
     /// # Errors
     /// Those of [`Guest::ask`].
-    pub fn attach(&mut self, functions: &[Function]) -> Result<()> {
-        let (mut sites, mut breakpoints) = (Vec::new(), Vec::new());
-        for function in functions {
-            let offset = function.offset.to_le_bytes();
-            match function.place {
-                Place::Site => sites.extend(offset),
-                Place::Breakpoint(len) => {
-                    breakpoints.extend(offset);
-                    breakpoints.push(len);
+    pub fn attach(&mut self, functions: &[Function]) -> Result<usize> {
+        let mut functions = functions.to_vec();
+        let mut left_out = 0;
+        let of = |functions: &[Function], wanted: fn(&Place) -> bool| -> Vec<Function> {
+            functions
+                .iter()
+                .filter(|function| wanted(&function.place))
+                .cloned()
+                .collect()
+        };
+        let sites = of(&functions, |place| *place == Place::Site);
+        functions.retain(|function| function.place != Place::Site);
+        for (mut part, breakpoints) in [(sites, false), (functions, true)] {
+            while !part.is_empty() {
+                match self.attach_all(&part, breakpoints) {
+                    Ok(()) => break,
+                    Err(error) => {
+                        let before = part.len();
+                        let refused = self.guest.refused();
+                        part.retain(|function| Some(u64::from(function.offset)) != refused);
+                        if part.len() == before || part.is_empty() || left_out == MOST_REFUSED {
+                            return Err(error);
+                        }
+                        left_out += 1;
+                    }
                 }
-                Place::None => {}
+            }
+        }
+        Ok(left_out)
+    }
+
+    fn attach_all(&mut self, functions: &[Function], breakpoints: bool) -> Result<()> {
+        let mut input = Vec::new();
+        for function in functions {
+            input.extend(function.offset.to_le_bytes());
+            if let Place::Breakpoint(len) = function.place {
+                input.push(len);
             }
         }
         let program = self.program.clone();
-        if !sites.is_empty() {
-            self.link(&["bpf", "attach", &program, "-"], &sites)?;
+        match breakpoints {
+            false => self.link(&["bpf", "attach", &program, "-"], &input),
+            true => self.link(&["bpf", "attach", "--breakpoints", &program, "-"], &input),
         }
-        if !breakpoints.is_empty() {
-            let words = ["bpf", "attach", "--breakpoints", &program, "-"];
-            self.link(&words, &breakpoints)?;
-        }
-        Ok(())
     }
 
     /// Has it run at intervals (`99hz`, `10ms`).
@@ -152,11 +178,12 @@ impl<'a> Tracer<'a> {
     ) -> Result<()> {
         let name = self.maps.get(map).cloned().unwrap_or_default();
         let mut bytes = Vec::new();
-        self.guest.ask(&["bpf", "map", "dump", &name], &[], &mut |answer| {
-            if let Answer::Entries(part) | Answer::More(part) = answer {
-                bytes.extend_from_slice(part);
-            }
-        })?;
+        self.guest
+            .ask(&["bpf", "map", "dump", &name], &[], &mut |answer| {
+                if let Answer::Entries(part) | Answer::More(part) = answer {
+                    bytes.extend_from_slice(part);
+                }
+            })?;
         for entry in bytes.chunks_exact(key_len + value_len) {
             let (key, value) = entry.split_at(key_len);
             each(key, value);
