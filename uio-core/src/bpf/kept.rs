@@ -73,8 +73,13 @@ pub(crate) fn with<T>(
 ) -> Result<T, Stop> {
     let mut runtime = take(cx)?;
     let result = work(&mut runtime);
-    locked(cx.core(), |state| state.bpf.put(runtime));
+    give(cx, runtime);
     Ok(result)
+}
+
+#[inline(never)]
+fn give(cx: &Context<'_>, runtime: Box<Runtime>) {
+    locked(cx.core(), |state| state.bpf.put(runtime));
 }
 
 #[inline(never)]

@@ -61,6 +61,26 @@ fn the_budget_bounds_them_whatever_the_slices_are() {
 }
 
 #[test]
+fn functions_that_helpers_call_run_to_their_end() {
+    let mut host = Host::connected();
+    // Has `loop` call a function so often, which returns 0 each time.
+    let mut code = vec![mov(1, 40_000)];
+    code.extend([insn(0x18, 2, 4, 0, 5), insn(0, 0, 0, 0, 0)]);
+    code.extend([mov(3, 0), mov(4, 0), call(181), exit(), mov(0, 0), exit()]);
+    let programs = vec![program("often", Kind::Executable, "", &code)];
+    load(&mut host, &bundle(Vec::new(), programs));
+    let answer = fine(&mut host, &["bpf", "run", "often"]);
+    assert_eq!(end(&answer), "Ran { end: Returned(40000)");
+    let args = ["bpf", "run", "often", "--budget", "6000000"];
+    let answer = host.run(&args);
+    let problem = UsageProblem::OutOfRange;
+    assert_eq!(
+        answer.failures,
+        [Host::text(&Failure::Usage { arg: 4, problem })]
+    );
+}
+
+#[test]
 fn they_end_when_they_must() {
     let mut host = loaded();
     let budget = "1000000000000";

@@ -1,6 +1,11 @@
 //! Subcommands: which there are, and what they get.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use uio_bpf::errno::Errno;
 use uio_bpf::load::{LoadedMap, LoadedProgram, Runtime};
+use uio_bpf::program::Program;
 use uio_bpf::wire::{Trouble, What};
 use uio_console::Policy;
 use uio_console::record::UsageProblem;
@@ -145,21 +150,43 @@ impl<'a> Call<'_, 'a> {
         crate::bpf::with(self.cx, work)
     }
 
-    /// Calls `work` with nothing attached running on this core, whose number it gets.
-    pub(super) fn quietly<T>(&self, work: impl FnOnce(u32) -> T) -> Option<T> {
-        quietly(self.tracing, work)
+    /// Calls `work`, which operates on a map, with nothing attached running on this core, whose number it gets.
+    #[inline(never)]
+    pub(super) fn quietly(&self, work: &mut dyn FnMut(u32) -> Operation) -> Operation {
+        let mut result = Ok(());
+        self.tracing
+            .quietly(&mut || result = work(self.tracing.host().core()));
+        result
+    }
+
+    /// The program that a word names, or says that there is none. Who holds a program keeps it loaded.
+    #[inline(never)]
+    pub(super) fn program(&mut self, word: Word<'_>) -> Result<Found, Stop> {
+        let found = self.with(|runtime| {
+            let loaded = program(runtime, word.bytes)?;
+            Some(Found {
+                program: Arc::clone(&loaded.program),
+                bundle: loaded.bundle,
+                section: loaded.target.clone(),
+            })
+        })?;
+        match found {
+            Some(found) => Ok(found),
+            None => Err(self.none(word, What::Program)),
+        }
     }
 }
 
-/// See [`Call::quietly`]; the result is there.
-pub(super) fn quietly<T>(tracing: &dyn Tracing, work: impl FnOnce(u32) -> T) -> Option<T> {
-    let (mut work, mut result) = (Some(work), None);
-    tracing.quietly(&mut || {
-        if let Some(work) = work.take() {
-            result = Some(work(tracing.host().core()));
-        }
-    });
-    result
+/// What came of an operation on a map.
+pub(super) type Operation = Result<(), Errno>;
+
+/// A program that was asked for.
+pub(super) struct Found {
+    pub(super) program: Arc<Program>,
+    /// The number of the bundle that it came in.
+    pub(super) bundle: u32,
+    /// What its section says it is attached to.
+    pub(super) section: Box<str>,
 }
 
 /// The program that a word names.

@@ -6,8 +6,9 @@
 
 use alloc::vec::Vec;
 
-use uio_bpf::helper::Table;
+use uio_bpf::helper::{Argument, Table};
 use uio_bpf::interpreter::{Machine, release};
+use uio_bpf::isa::{call, class, jump};
 use uio_bpf::jit;
 use uio_bpf::program::Program;
 use uio_bpf::run::{End, Memory, Run, STACK_LEN, Stop as Why};
@@ -52,6 +53,15 @@ pub(super) struct Execution<'a> {
     pub(super) budget: u64,
 }
 
+/// Whether helpers call functions of a program: such a call cannot be interrupted and gone on with.
+pub(super) fn calls_back(program: &Program, table: &Table<'_>) -> bool {
+    program.insns.iter().any(|insn| {
+        let calls = insn.opcode == class::JMP | jump::CALL && insn.src() == call::HELPER;
+        let helper = table.get(insn.imm as u32).filter(|_| calls);
+        helper.is_some_and(|helper| helper.prototype.arguments.contains(&Argument::Function))
+    })
+}
+
 /// Runs a program with that buffer. Under the interpreter, `between` is called after every slice of it, and ends the run
 /// by returning false; `None` without memory for a stack.
 pub(super) fn execute(
@@ -87,14 +97,22 @@ pub(super) fn execute(
         });
         return end;
     }
-    let slice = budget.min(SLICE);
+    let slice = match calls_back(program, table) {
+        true => budget,
+        false => budget.min(SLICE),
+    };
     let mut left = budget - slice;
     run.budget = slice as i64;
     // SAFETY: as above.
     let mut machine = unsafe { Machine::new(&mut run, arguments) };
     let end = loop {
         let mut end = None;
-        tracing.quietly(&mut || end = Some(machine.resume()));
+        tracing.quietly(&mut || {
+            // SAFETY: as above; of the run, only the budget is changed.
+            #[allow(unused_unsafe, reason = "who made the machine has promised it already")]
+            let slice = unsafe { machine.resume() };
+            end = Some(slice);
+        });
         match end? {
             End::Stopped { why: Why::Budget, at } if left == 0 || !between() => {
                 let why = if left == 0 {

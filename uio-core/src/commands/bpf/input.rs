@@ -72,10 +72,9 @@ pub(super) fn hex(digits: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(pairs.len()).ok()?;
-    for &[high, low] in pairs {
-        bytes.push((digit(high)? << 4 | digit(low)?) as u8);
+    let mut bytes = buffer(pairs.len()).ok()?;
+    for (place, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        *place = (digit(high)? << 4 | digit(low)?) as u8;
     }
     Some(bytes)
 }

@@ -14,50 +14,50 @@ use crate::bpf::{LinkInfo, Point, Tracing};
 use crate::command::Stop;
 
 pub(super) fn run(call: &mut Call<'_, '_>) -> Result<(), Stop> {
-    let (base, tracing) = (call.cx.system().image().base, call.tracing);
     if call.line.count == 0 {
-        let mut batch = Batch::new();
-        call.with(|runtime| {
-            tracing.links(&mut |link| batch.add(&told(link, base, runtime)));
-        })?;
-        return batch.send(call.cx);
+        return some(call, &|_| true, false).map(|_| ());
     }
     for number in 0..call.line.count {
         let word = call.word(number);
-        let mut batch = Batch::new();
-        let mut any = false;
-        call.with(|runtime| {
-            tracing.links(&mut |link| {
-                if is(link, word.bytes) {
-                    any = true;
-                    batch.add(&told(link, base, runtime));
-                    each_function(link.to, &mut |address| {
-                        let offset = address.wrapping_sub(base);
-                        batch.add(&Answer::Function { offset });
-                    });
-                }
-            });
-        })?;
-        if !any {
-            return Err(call.none(word, What::Link));
+        if !some(call, &|link| is(link, word.bytes), true)? {
+            return Err(none(call, word));
         }
-        batch.send(call.cx)?;
     }
     Ok(())
 }
 
 /// Tells of one link.
 pub(super) fn tell(call: &mut Call<'_, '_>, number: u32) -> Result<(), Stop> {
+    some(call, &|link| link.id == number, false).map(|_| ())
+}
+
+/// Tells of such links, and of their functions. Whether there are any.
+#[inline(never)]
+fn some(
+    call: &mut Call<'_, '_>,
+    wanted: &dyn Fn(&LinkInfo<'_>) -> bool,
+    functions: bool,
+) -> Result<bool, Stop> {
     let (base, tracing) = (call.cx.system().image().base, call.tracing);
     let mut batch = Batch::new();
+    let mut any = false;
     call.with(|runtime| {
         tracing.links(&mut |link| {
-            if link.id == number {
-                batch.add(&told(link, base, runtime));
+            if !wanted(link) {
+                return;
+            }
+            any = true;
+            batch.add(&told(link, base, runtime));
+            if functions {
+                each_function(link.to, &mut |address| {
+                    let offset = address.wrapping_sub(base);
+                    batch.add(&Answer::Function { offset });
+                });
             }
         });
     })?;
-    batch.send(call.cx)
+    batch.send(call.cx)?;
+    Ok(any)
 }
 
 /// Whether a word means a link: by its number, or by the name of its program.
@@ -68,7 +68,7 @@ pub(super) fn is(link: &LinkInfo<'_>, word: &[u8]) -> bool {
     }
 }
 
-/// The numbers of the links that a word means, and of those of a program.
+/// The numbers of the links that a word means.
 pub(super) fn named(tracing: &dyn Tracing, word: &[u8]) -> Vec<u32> {
     let mut found = Vec::new();
     tracing.links(&mut |link| {
@@ -79,15 +79,13 @@ pub(super) fn named(tracing: &dyn Tracing, word: &[u8]) -> Vec<u32> {
     found
 }
 
-/// The numbers of the links of a program.
-pub(super) fn of(tracing: &dyn Tracing, program: &Arc<Program>) -> Vec<u32> {
-    let mut found = Vec::new();
+/// Adds the numbers of the links of a program.
+pub(super) fn of(tracing: &dyn Tracing, program: &Arc<Program>, found: &mut Vec<u32>) {
     tracing.links(&mut |link| {
         if Arc::ptr_eq(link.program, program) {
             found.push(link.id);
         }
     });
-    found
 }
 
 /// Says that there is no such link.

@@ -4,36 +4,34 @@ use alloc::sync::Arc;
 
 use uio_bpf::load::LoadedProgram;
 use uio_bpf::program::Program;
-use uio_bpf::wire::{self, Answer, What};
+use uio_bpf::wire::{self, Answer};
 
 use super::answer::Batch;
-use super::call::{Call, program};
+use super::call::Call;
 use crate::bpf::Tracing;
 use crate::command::Stop;
 
 pub(super) fn all(call: &mut Call<'_, '_>) -> Result<(), Stop> {
+    some(call, &|_| true)
+}
+
+pub(super) fn one(call: &mut Call<'_, '_>) -> Result<(), Stop> {
+    let program = call.program(call.word(0))?.program;
+    some(call, &|loaded| Arc::ptr_eq(&loaded.program, &program))
+}
+
+/// Tells of such programs.
+#[inline(never)]
+fn some(call: &mut Call<'_, '_>, wanted: &dyn Fn(&LoadedProgram) -> bool) -> Result<(), Stop> {
     let tracing = call.tracing;
     let mut batch = Batch::new();
     call.with(|runtime| {
-        for loaded in runtime.programs() {
+        let programs = runtime.programs().iter();
+        for loaded in programs.filter(|loaded| wanted(loaded)) {
             batch.add(&told(loaded, links(tracing, &loaded.program)));
         }
     })?;
     batch.send(call.cx)
-}
-
-pub(super) fn one(call: &mut Call<'_, '_>) -> Result<(), Stop> {
-    let (tracing, word) = (call.tracing, call.word(0));
-    let mut batch = Batch::new();
-    let found = call.with(|runtime| {
-        let loaded = program(runtime, word.bytes)?;
-        batch.add(&told(loaded, links(tracing, &loaded.program)));
-        Some(())
-    })?;
-    match found {
-        Some(()) => batch.send(call.cx),
-        None => Err(call.none(word, What::Program)),
-    }
 }
 
 /// What is told of a program.

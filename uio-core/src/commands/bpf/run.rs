@@ -2,16 +2,14 @@
 //! `--mem` gives, or those on standard input. The application keeps most of the core meanwhile. The status is 0 if the program
 //! ended by itself, 1 if the runtime ended it, 124 at the time limit.
 
-use alloc::sync::Arc;
-
 use uio_bpf::kind::Kind;
 use uio_bpf::run::End;
-use uio_bpf::wire::{Answer, Ended, Trouble, What};
+use uio_bpf::wire::{Answer, Ended, Trouble};
 use uio_console::record::{Failure, UsageProblem};
 
 use super::answer::{answer, first, more};
-use super::call::{Call, program};
-use super::execute::{Block, Execution, execute};
+use super::call::Call;
+use super::execute::{Block, Execution, calls_back, execute};
 use super::line::option;
 use super::load::table;
 use crate::command::{FAILED, Stop};
@@ -25,17 +23,23 @@ const TURN_US: u64 = 2000;
 /// The most instructions of a compiled program, which nothing interrupts.
 const MOST_COMPILED: u64 = 50_000_000;
 
+/// The most instructions of a program whose functions helpers call, which nothing interrupts either.
+const MOST_WHOLE: u64 = 5_000_000;
+
 pub(super) fn run(call: &mut Call<'_, '_>) -> Result<(), Stop> {
     let word = call.word(0);
-    let found = call.with(|runtime| Some(Arc::clone(&program(runtime, word.bytes)?.program)))?;
-    let Some(program) = found else {
-        return Err(call.none(word, What::Program));
-    };
+    let program = call.program(word)?.program;
     if program.kind != Kind::Executable {
         return Err(call.trouble(word.arg, &Trouble::Kind(program.kind)));
     }
     let budget = call.budget()?;
-    if program.native.is_some() && budget > MOST_COMPILED {
+    let table = table(call);
+    let most = match program.native {
+        Some(_) => MOST_COMPILED,
+        None if calls_back(&program, &table) => MOST_WHOLE,
+        None => u64::MAX,
+    };
+    if budget > most {
         let arg = call.line.value(option::BUDGET).unwrap_or_default().arg;
         return Err(call.misused(arg, UsageProblem::OutOfRange));
     }
@@ -43,7 +47,7 @@ pub(super) fn run(call: &mut Call<'_, '_>) -> Result<(), Stop> {
     let mut context = context(call)?;
     let execution = Execution {
         program: &program,
-        table: &table(call),
+        table: &table,
         tracing: call.tracing,
         budget,
     };

@@ -1,22 +1,17 @@
 //! `bpf swap [--budget INSTRUCTIONS] LINK PROGRAM`: puts a program in the place of the one of a link. The new one is there
 //! before the old one goes, so that at no time neither is.
 
-use alloc::sync::Arc;
-
-use uio_bpf::wire::{Trouble, What};
+use uio_bpf::wire::Trouble;
 use uio_console::Policy;
 
-use super::call::{Call, program};
+use super::call::Call;
 use super::links;
 use super::place::{Spot, decides};
 use crate::command::Stop;
 
 pub(super) fn run(call: &mut Call<'_, '_>) -> Result<(), Stop> {
     let (old, new) = (call.word(0), call.word(1));
-    let found = call.with(|runtime| Some(Arc::clone(&program(runtime, new.bytes)?.program)))?;
-    let Some(program) = found else {
-        return Err(call.none(new, What::Program));
-    };
+    let program = call.program(new)?.program;
     let mut links_there = 0;
     let mut place = None;
     call.tracing.links(&mut |link| {

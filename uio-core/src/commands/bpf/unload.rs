@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use uio_bpf::load::UnloadError;
 use uio_bpf::wire::{Trouble, What};
 
-use super::call::{Call, program};
+use super::call::Call;
 use super::line::{Word, option};
 use super::{detach, links};
 use crate::command::Stop;
@@ -21,21 +21,17 @@ pub(super) fn run(call: &mut Call<'_, '_>) -> Result<(), Stop> {
 
 fn one(call: &mut Call<'_, '_>, word: Word<'_>) -> Result<(), Stop> {
     let (tracing, force) = (call.tracing, call.line.has(option::FORCE));
-    let found = call.with(|runtime| {
-        let bundle = program(runtime, word.bytes)?.bundle;
+    let bundle = call.program(word)?.bundle;
+    if force {
         let mut attached = Vec::new();
-        if force {
+        call.with(|runtime| {
             let programs = runtime.programs().iter();
             for loaded in programs.filter(|loaded| loaded.bundle == bundle) {
-                attached.append(&mut links::of(tracing, &loaded.program));
+                links::of(tracing, &loaded.program, &mut attached);
             }
-        }
-        Some((bundle, attached))
-    })?;
-    let Some((bundle, attached)) = found else {
-        return Err(call.none(word, What::Program));
-    };
-    detach::all(call, word.arg, &attached)?;
+        })?;
+        detach::all(call, word.arg, &attached)?;
+    }
     let core = tracing.host().core();
     // Programs have their machine code with them.
     match call.with(|runtime| runtime.unload(bundle, core, &mut |_| {}))? {

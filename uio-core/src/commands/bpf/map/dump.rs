@@ -1,16 +1,16 @@
 //! `bpf map dump MAP`: all entries of a map. `bpf map get MAP KEY`: one of them.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use uio_bpf::errno::Errno;
-use uio_bpf::load::Runtime;
 use uio_bpf::map::Map;
-use uio_bpf::wire::{Answer, Trouble, What};
+use uio_bpf::wire::{Answer, Trouble};
 
 use super::super::answer::{answer, first, more};
-use super::super::call::{Call, quietly};
+use super::super::call::{Call, Operation};
 use super::introduce;
-use crate::bpf::Tracing;
+use super::set::done_with;
 use crate::command::{PIECE, Stop, buffer};
 
 /// How many entries are looked at before anything else may happen on the core.
@@ -57,37 +57,39 @@ fn entry_at(
     out: &mut [u8],
 ) -> Result<bool, Stop> {
     let (key, value) = out.split_at_mut(map.key_size() as usize);
-    let there = quietly(call.tracing, |core| {
-        map.key_at(position, key, core) == Ok(true)
-            && (map.programs().is_some() || map.read(key, value, core).is_ok())
+    let there = call.quietly(&mut |core| match map.key_at(position, key, core)? {
+        false => Err(Errno::NoEntry),
+        true if map.programs().is_some() => Ok(()),
+        true => map.read(key, value, core),
     });
-    if there == Some(true) && map.programs().is_some() {
-        let tracing = call.tracing;
-        let number = call.with(|runtime| program_at(runtime, map, position, tracing))?;
-        put(value, number);
+    if there.is_ok() && map.programs().is_some() {
+        return Ok(program_at(call, map, position, value)?.is_ok());
     }
-    Ok(there == Some(true))
+    Ok(there.is_ok())
 }
 
-/// The number of the program in a slot of a program array; 0 if it has none any more.
-fn program_at(runtime: &Runtime, map: &Map, slot: u32, tracing: &dyn Tracing) -> u32 {
-    let core = tracing.host().core();
-    let program = map.programs().and_then(|array| array.get(slot, core));
-    let mut loaded = runtime.programs().iter();
-    let loaded = loaded.find(|loaded| {
-        program
-            .as_ref()
-            .is_some_and(|program| alloc::sync::Arc::ptr_eq(program, &loaded.program))
-    });
-    loaded.map_or(0, |loaded| loaded.id)
-}
-
-fn put(value: &mut [u8], number: u32) {
+/// Writes the number of the program in a slot of a program array, 0 if there is none any more.
+#[inline(never)]
+fn program_at(
+    call: &mut Call<'_, '_>,
+    map: &Map,
+    slot: u32,
+    out: &mut [u8],
+) -> Result<Operation, Stop> {
+    let core = call.tracing.host().core();
+    let Some(program) = map.programs().and_then(|array| array.get(slot, core)) else {
+        return Ok(Err(Errno::NoEntry));
+    };
+    let number = call.with(|runtime| {
+        let mut loaded = runtime.programs().iter();
+        let loaded = loaded.find(|loaded| Arc::ptr_eq(&program, &loaded.program));
+        loaded.map_or(0, |loaded| loaded.id)
+    })?;
     let bytes = number.to_le_bytes();
-    value
-        .iter_mut()
+    out.iter_mut()
         .zip(bytes)
         .for_each(|(out, byte)| *out = byte);
+    Ok(Ok(()))
 }
 
 pub(in super::super) fn get(call: &mut Call<'_, '_>) -> Result<(), Stop> {
@@ -100,26 +102,14 @@ pub(in super::super) fn get(call: &mut Call<'_, '_>) -> Result<(), Stop> {
     let (start, value) = out.split_at_mut(key.len());
     start.copy_from_slice(&key);
     let done = match map.programs() {
-        None => call.quietly(|core| map.read(&key, value, core)),
+        None => call.quietly(&mut |core| map.read(&key, value, core)),
         Some(_) => {
-            let tracing = call.tracing;
             let slot = key.first_chunk().map_or(0, |key| u32::from_le_bytes(*key));
-            let number = call.with(|runtime| program_at(runtime, &map, slot, tracing))?;
-            put(value, number);
-            Some(if number == 0 {
-                Err(Errno::NoEntry)
-            } else {
-                Ok(())
-            })
+            program_at(call, &map, slot, value)?
         }
     };
-    match done {
-        Some(Err(Errno::NoEntry)) => Err(call.none(word, What::Entry)),
-        Some(Err(error)) => Err(call.trouble(word.arg, &Trouble::Map(error as i32))),
-        _ => {
-            let (start, rest) = first(&out);
-            answer(call.cx, &Answer::Entries(start))?;
-            more(call.cx, rest)
-        }
-    }
+    done_with(call, word, done)?;
+    let (start, rest) = first(&out);
+    answer(call.cx, &Answer::Entries(start))?;
+    more(call.cx, rest)
 }

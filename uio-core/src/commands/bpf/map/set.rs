@@ -9,7 +9,7 @@ use uio_bpf::map::{Map, update_flags};
 use uio_bpf::wire::{Trouble, What};
 use uio_console::Policy;
 
-use super::super::call::{Call, loaded_map, program};
+use super::super::call::{Call, Operation, loaded_map};
 use super::super::line::Word;
 use crate::command::Stop;
 
@@ -18,20 +18,16 @@ pub(in super::super) fn set(call: &mut Call<'_, '_>) -> Result<(), Stop> {
     let (key, value) = (call.word(1), call.word(2));
     let bytes = call.key(&map, key)?;
     let done = if let Some(array) = map.programs() {
-        let found =
-            call.with(|runtime| Some(Arc::clone(&program(runtime, value.bytes)?.program)))?;
-        let Some(program) = found else {
-            return Err(call.none(value, What::Program));
-        };
+        let program = call.program(value)?.program;
         let slot = bytes
             .first_chunk()
             .map_or(u32::MAX, |slot| u32::from_le_bytes(*slot));
         // Who was there before is freed here, with interrupts on.
         let before = array.set(slot, Some(program), call.tracing.host().core());
-        Some(before.map(drop))
+        before.map(drop)
     } else {
         let value = call.value(&map, value)?;
-        call.quietly(|core| map.store(&bytes, &value, update_flags::ANY, core))
+        call.quietly(&mut |core| map.store(&bytes, &value, update_flags::ANY, core))
     };
     done_with(call, key, done)
 }
@@ -41,9 +37,9 @@ pub(in super::super) fn delete(call: &mut Call<'_, '_>) -> Result<(), Stop> {
     let key = call.word(1);
     let bytes = call.key(&map, key)?;
     let done = if map.programs().is_some() {
-        Some(map.delete(&bytes, call.tracing.host().core()))
+        map.delete(&bytes, call.tracing.host().core())
     } else {
-        call.quietly(|core| map.delete(&bytes, core))
+        call.quietly(&mut |core| map.delete(&bytes, core))
     };
     done_with(call, key, done)
 }
@@ -69,14 +65,15 @@ fn changeable(call: &mut Call<'_, '_>) -> Result<Arc<Map>, Stop> {
 }
 
 /// Says what went wrong, if anything did.
-fn done_with(
+#[inline(never)]
+pub(super) fn done_with(
     call: &mut Call<'_, '_>,
     key: Word<'_>,
-    done: Option<Result<(), Errno>>,
+    done: Operation,
 ) -> Result<(), Stop> {
     match done {
-        Some(Err(Errno::NoEntry)) => Err(call.none(key, What::Entry)),
-        Some(Err(error)) => Err(call.trouble(key.arg, &Trouble::Map(error as i32))),
-        _ => Ok(()),
+        Ok(()) => Ok(()),
+        Err(Errno::NoEntry) => Err(call.none(key, What::Entry)),
+        Err(error) => Err(call.trouble(key.arg, &Trouble::Map(error as i32))),
     }
 }
