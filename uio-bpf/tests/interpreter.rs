@@ -155,7 +155,8 @@ fn a_run_goes_on_where_its_budget_ended() {
             let mut machine = unsafe { Machine::new(run, [0; 2]) };
             let mut slices = 0;
             loop {
-                let end = machine.resume();
+                // SAFETY: only the budget was changed.
+                let end = unsafe { machine.resume() };
                 slices += 1;
                 let why = Stop::Budget;
                 if !matches!(end, End::Stopped { why: w, .. } if w == why) || slices > 1000 {

@@ -10,13 +10,11 @@ macro_rules! load {
     ($type:ty) => {{
         fn step(machine: &mut Machine<'_, '_>, at: At) -> At {
             let address = machine.src(at).wrapping_add(i64::from(at.off) as u64);
-            match machine.view.read::<$type>(machine.run, address) {
-                Ok(value) => {
-                    *machine.dst(at) = value as i64 as u64;
-                    at.next()
-                }
-                Err(denied) => machine.denied(at, denied),
-            }
+            let Some(value) = machine.view.read::<$type>(machine.run, address) else {
+                return machine.denied(at, address, size_of::<$type>() as u32, false);
+            };
+            *machine.dst(at) = value as i64 as u64;
+            machine.after(at)
         }
         step as Step
     }};
@@ -29,10 +27,10 @@ macro_rules! store {
             let value: fn(&Machine<'_, '_>, At) -> u64 = $value;
             let value = value(machine, at) as $type;
             let address = machine.dst(at).wrapping_add(i64::from(at.off) as u64);
-            match machine.view.write::<$type>(machine.run, address, value) {
-                Ok(()) => at.next(),
-                Err(denied) => machine.denied(at, denied),
+            if !machine.view.write::<$type>(machine.run, address, value) {
+                return machine.denied(at, address, size_of::<$type>() as u32, true);
             }
+            machine.after(at)
         }
         step as Step
     }};
@@ -68,7 +66,7 @@ pub fn step(insn: Insn) -> Step {
 fn wide(machine: &mut Machine<'_, '_>, at: At) -> At {
     let second = at.next();
     *machine.dst(at) = u64::from(at.imm as u32) | (second.imm as u64) << 32;
-    second.next()
+    machine.after(second)
 }
 
 fn atomic32(machine: &mut Machine<'_, '_>, at: At) -> At {

@@ -11,27 +11,27 @@ macro_rules! of {
             let operation: fn(u64, u64) -> u64 = $wide;
             let dst = machine.dst(at);
             *dst = operation(*dst, at.wide());
-            at.next()
+            machine.after(at)
         }
         fn wide_x(machine: &mut Machine<'_, '_>, at: At) -> At {
             let operation: fn(u64, u64) -> u64 = $wide;
             let right = machine.src(at);
             let dst = machine.dst(at);
             *dst = operation(*dst, right);
-            at.next()
+            machine.after(at)
         }
         fn narrow_k(machine: &mut Machine<'_, '_>, at: At) -> At {
             let operation: fn(u32, u32) -> u32 = $narrow;
             let dst = machine.dst(at);
             *dst = u64::from(operation(*dst as u32, at.imm as u32));
-            at.next()
+            machine.after(at)
         }
         fn narrow_x(machine: &mut Machine<'_, '_>, at: At) -> At {
             let operation: fn(u32, u32) -> u32 = $narrow;
             let right = machine.src(at) as u32;
             let dst = machine.dst(at);
             *dst = u64::from(operation(*dst as u32, right));
-            at.next()
+            machine.after(at)
         }
         let step: Step = match (
             $insn.class() == class::ALU,
@@ -53,7 +53,7 @@ macro_rules! of_dst {
             let operation: fn(u64) -> u64 = $operation;
             let dst = machine.dst(at);
             *dst = operation(*dst);
-            at.next()
+            machine.after(at)
         }
         step as Step
     }};
@@ -66,7 +66,7 @@ macro_rules! of_src {
             let operation: fn(u64) -> u64 = $operation;
             let right = machine.src(at);
             *machine.dst(at) = operation(right);
-            at.next()
+            machine.after(at)
         }
         step as Step
     }};

@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "who starts a run answers for its helpers")]
 
 use super::helper;
-use super::machine::{Ending, Machine};
+use super::machine::Machine;
 use super::op::{At, Step};
 use crate::helper::{APPLICATION, Argument, Helper, OWN};
 use crate::isa::{FRAME_LEN, FUNCTION_TOKEN, Insn, SOURCE_REGISTER, call, jump};
@@ -80,7 +80,7 @@ fn by_register(machine: &mut Machine<'_, '_>, at: At) -> At {
     let value = *machine.dst(at);
     let number = value.wrapping_sub(FUNCTION_TOKEN) as usize;
     if let Some(to) = machine.run.program.functions.get(number) {
-        let start = At::number(&machine.run.program.ops.0, to.start);
+        let start = At::number(&machine.run.program.ops, to.start);
         return enter::<true>(machine, at, start, to.end - to.start);
     }
     let id = u32::try_from(value).ok();
@@ -135,7 +135,7 @@ pub fn exit_unchanged(machine: &mut Machine<'_, '_>, at: At) -> At {
 #[inline(always)]
 fn leave<const KEEP: bool>(machine: &mut Machine<'_, '_>, at: At) -> At {
     if machine.run.frames == machine.base {
-        return machine.end(at, Ending::Returned);
+        return machine.end();
     }
     machine.run.frames -= 1;
     let frames = machine.run.frames as usize;

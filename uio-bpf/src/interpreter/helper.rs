@@ -52,7 +52,6 @@ pub unsafe fn call_with_key(machine: &mut Machine<'_, '_>, at: At, helper: &Help
         && machine
             .view
             .range(machine.run, key, u64::from(map.key_size()), false)
-            .is_ok()
     {
         // SAFETY: the caller's, and the arguments were checked.
         return unsafe { checked(machine, at, helper, Some(map)) };
@@ -73,7 +72,7 @@ pub fn look_up(machine: &mut Machine<'_, '_>) -> bool {
     let Some(array) = map.array_layout().filter(|array| array.core_stride == 0) else {
         return false;
     };
-    let Ok(index) = machine.view.read::<u32>(machine.run, key) else {
+    let Some(index) = machine.view.read::<u32>(machine.run, key) else {
         return false;
     };
     machine.registers[0] = 0;
@@ -192,7 +191,7 @@ fn check<'a>(
         Argument::Fixed(len) => (u64::from(len), false),
         Argument::FixedWrite(len) => (u64::from(len), true),
     };
-    len == 0 || machine.view.range(machine.run, value, len, write).is_ok()
+    len == 0 || machine.view.range(machine.run, value, len, write)
 }
 
 /// The map of that address, if the program names it.
@@ -205,10 +204,10 @@ fn named<'a>(run: &Run<'a>, address: u64) -> Option<&'a Map> {
 /// Whether a text begins there that ends in memory that the program may read.
 fn text(view: &mut View, run: &mut Run<'_>, mut address: u64) -> bool {
     loop {
-        match view.byte(run, address) {
-            Ok(0) => return true,
-            Ok(_) => address = address.wrapping_add(1),
-            Err(_) => return false,
+        match view.read::<u8>(run, address) {
+            Some(0) => return true,
+            Some(_) => address = address.wrapping_add(1),
+            None => return false,
         }
     }
 }

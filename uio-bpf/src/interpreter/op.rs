@@ -7,6 +7,7 @@
 use core::ops::Deref;
 
 use super::machine::Machine;
+use super::ops::Ops;
 use crate::isa::{self, Insn};
 
 /// What one instruction does. It says where to go on.
@@ -89,28 +90,25 @@ impl At {
     /// The run ends, or waits: an instruction that leads to itself.
     pub const END: Self = Self(&END);
 
-    /// The first instruction of a program, if it has any.
+    /// The first instruction of a program. A program has one.
+    #[inline(always)]
     #[must_use]
-    pub fn first(ops: &[Op]) -> Self {
-        if ops.is_empty() {
-            return Self::END;
-        }
-        Self(ops.as_ptr())
+    pub fn first(ops: &Ops) -> Self {
+        Self(ops.ops.as_ptr())
     }
 
     /// The instruction of that number; the end if there is none.
     #[must_use]
-    pub fn number(ops: &[Op], number: u32) -> Self {
-        if number as usize >= ops.len() {
-            return Self::END;
-        }
-        Self(ops.as_ptr().wrapping_add(number as usize))
+    pub fn number(ops: &Ops, number: u32) -> Self {
+        ops.ops.get(number as usize).map_or(Self::END, |_| {
+            Self(ops.ops.as_ptr().wrapping_add(number as usize))
+        })
     }
 
     /// The number of this instruction.
     #[must_use]
-    pub fn number_in(self, ops: &[Op]) -> u32 {
-        let bytes = (self.0 as usize).wrapping_sub(ops.as_ptr() as usize);
+    pub fn number_in(self, ops: &Ops) -> u32 {
+        let bytes = (self.0 as usize).wrapping_sub(ops.ops.as_ptr() as usize);
         (bytes / size_of::<Op>()) as u32
     }
 
@@ -126,6 +124,13 @@ impl At {
     #[must_use]
     pub fn next(self) -> Self {
         self.jump(0)
+    }
+
+    /// Whether the loop goes on from here even after a step that could go on itself: so for one of four.
+    #[inline(always)]
+    #[must_use]
+    pub fn pauses(self) -> bool {
+        self.0 as usize & (3 * size_of::<Op>()) == 0
     }
 
     /// So many behind the next instruction, as [`crate::check`] found to be inside the program.

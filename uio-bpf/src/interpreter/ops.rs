@@ -10,7 +10,12 @@ use crate::isa::{self, Insn, class};
 use crate::program::Function;
 
 /// A program for the interpreter: what to do, one by one.
-pub struct Ops(pub(super) Box<[Op]>);
+pub struct Ops {
+    /// Not empty, as programs are not.
+    pub(super) ops: Box<[Op]>,
+    /// What starting the program costs: the instructions of its first function.
+    pub(super) first_cost: u32,
+}
 
 impl Ops {
     /// Of a program that was checked and whose wide instructions are resolved.
@@ -43,12 +48,15 @@ impl Ops {
                 ops.push(op);
             }
         }
-        Self(ops.into_boxed_slice())
+        Self {
+            ops: ops.into_boxed_slice(),
+            first_cost: functions.first().map_or(0, |first| first.end),
+        }
     }
 
     /// Bytes of memory that they take.
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.0)
+        size_of_val(&*self.ops)
     }
 }
 

@@ -43,11 +43,12 @@ impl Window {
     }
 }
 
-/// Whether the range is within so many bytes from a start.
+/// Whether the range is within so many bytes from a start. `len` is not 0.
 #[inline(always)]
 fn within(start: u64, room: u64, address: u64, len: u64) -> bool {
-    let at = address.wrapping_sub(start);
-    at < room && room - at >= len
+    // As many places as the range can begin at.
+    let places = room.saturating_sub(len.wrapping_sub(1));
+    address.wrapping_sub(start) < places
 }
 
 /// The memory that a program may use, as far as it is known already.
@@ -57,29 +58,6 @@ pub(super) struct View {
     /// The used part of the innermost function's frame: where it starts, and its length.
     stack: (u64, u64),
     context: Window,
-}
-
-/// An access that is not allowed.
-#[derive(Clone, Copy)]
-pub(super) struct Denied {
-    address: u64,
-    len: u32,
-    write: bool,
-}
-
-impl From<Denied> for Stop {
-    fn from(denied: Denied) -> Self {
-        let Denied {
-            address,
-            len,
-            write,
-        } = denied;
-        Self::Access {
-            address,
-            len,
-            write,
-        }
-    }
 }
 
 impl View {
@@ -126,85 +104,47 @@ impl View {
         self.recent = Window::new(memory);
     }
 
-    /// Checks that all of a range may be used. `len` is not 0.
-    ///
-    /// # Errors
-    /// When it may not.
+    /// Whether all of a range may be used. `len` is not 0.
     #[inline(always)]
-    pub fn range(
-        &mut self,
-        run: &mut Run<'_>,
-        address: u64,
-        len: u64,
-        write: bool,
-    ) -> Result<(), Denied> {
-        let known = self.recent.has(address, len, write)
+    pub fn range(&mut self, run: &mut Run<'_>, address: u64, len: u64, write: bool) -> bool {
+        self.recent.has(address, len, write)
             || within(self.stack.0, self.stack.1, address, len)
-            || self.context.has(address, len, write);
-        if known {
-            return Ok(());
-        }
-        self.search(run, address, len, write)
+            || self.context.has(address, len, write)
+            || self.search(run, address, len, write)
     }
 
-    /// Reads a number of this width in bytes.
-    ///
-    /// # Errors
-    /// When that is not allowed.
+    /// Reads a number of this width in bytes, if that is allowed.
     #[inline(always)]
-    pub fn read<T: Copy>(&mut self, run: &mut Run<'_>, address: u64) -> Result<T, Denied> {
-        self.range(run, address, size_of::<T>() as u64, false)?;
+    pub fn read<T: Copy>(&mut self, run: &mut Run<'_>, address: u64) -> Option<T> {
+        if !self.range(run, address, size_of::<T>() as u64, false) {
+            return None;
+        }
         let place = core::ptr::with_exposed_provenance::<T>(address as usize);
         // SAFETY: the whole range was just found to be readable memory of this run. Others may change it meanwhile, if
         // it is a map's: then any of the values is right, and nothing is made of it but a number.
-        Ok(unsafe { place.read_unaligned() })
+        Some(unsafe { place.read_unaligned() })
     }
 
-    /// Writes a number.
-    ///
-    /// # Errors
-    /// When that is not allowed.
+    /// Writes a number. False if that is not allowed.
     #[inline(always)]
-    pub fn write<T: Copy>(
-        &mut self,
-        run: &mut Run<'_>,
-        address: u64,
-        value: T,
-    ) -> Result<(), Denied> {
-        self.range(run, address, size_of::<T>() as u64, true)?;
+    pub fn write<T: Copy>(&mut self, run: &mut Run<'_>, address: u64, value: T) -> bool {
+        if !self.range(run, address, size_of::<T>() as u64, true) {
+            return false;
+        }
         let place = core::ptr::with_exposed_provenance_mut::<T>(address as usize);
         // SAFETY: the whole range was just found to be memory that this run may write; nothing in Rust refers to it
         // but by raw pointers.
         unsafe { place.write_unaligned(value) };
-        Ok(())
-    }
-
-    /// Reads one byte that was found to be readable.
-    ///
-    /// # Errors
-    /// When it is not.
-    pub fn byte(&mut self, run: &mut Run<'_>, address: u64) -> Result<u8, Denied> {
-        self.read::<u8>(run, address)
+        true
     }
 
     /// Looks for a range where it was not found at once.
     #[cold]
     #[inline(never)]
-    fn search(
-        &mut self,
-        run: &mut Run<'_>,
-        address: u64,
-        len: u64,
-        write: bool,
-    ) -> Result<(), Denied> {
-        let denied = Denied {
-            address,
-            len: len as u32,
-            write,
-        };
+    fn search(&mut self, run: &mut Run<'_>, address: u64, len: u64, write: bool) -> bool {
         let below_top = (run.stack as u64 + STACK_LEN as u64).wrapping_sub(address);
         if below_top.wrapping_sub(1) < STACK_LEN as u64 {
-            return self.stack(run, below_top, len).ok_or(denied);
+            return self.stack(run, below_top, len);
         }
         let granted = run.granted.iter().flatten();
         let maps = run.program.maps.iter();
@@ -216,22 +156,24 @@ impl View {
         match found {
             Some(memory) if memory.writable || !write => {
                 self.recent = Window::new(memory);
-                Ok(())
+                true
             }
-            _ => Err(denied),
+            _ => false,
         }
     }
 
-    /// Makes a range of the stack usable, which begins so far below its top: takes away what was left there. `None` if
+    /// Makes a range of the stack usable, which begins so far below its top: takes away what was left there. False if
     /// it is not in the frame of one active function.
-    fn stack(&mut self, run: &mut Run<'_>, below_top: u64, len: u64) -> Option<()> {
+    fn stack(&mut self, run: &mut Run<'_>, below_top: u64, len: u64) -> bool {
         let frame = (below_top - 1) / FRAME_LEN as u64;
         let deep = below_top - frame * FRAME_LEN as u64;
         if frame >= u64::from(run.frames) || len > deep {
-            return None;
+            return false;
         }
         let pointer = run.stack as u64 + STACK_LEN as u64 - frame * FRAME_LEN as u64;
-        let used = run.used.get_mut(frame as usize + 1)?;
+        let Some(used) = run.used.get_mut(frame as usize + 1) else {
+            return false;
+        };
         // In pieces, so that a function does not come here for each of its variables. 512 is a multiple.
         let wanted = deep.next_multiple_of(64);
         let before = u64::from(*used);
@@ -255,7 +197,7 @@ impl View {
                 writable: len,
             };
         }
-        Some(())
+        true
     }
 }
 
@@ -271,7 +213,13 @@ pub(super) fn atomic(
     len: u64,
     what: Atomic,
 ) -> Result<u64, Stop> {
-    view.range(run, address, len, true)?;
+    if !view.range(run, address, len, true) {
+        return Err(Stop::Access {
+            address,
+            len: len as u32,
+            write: true,
+        });
+    }
     if !address.is_multiple_of(len) {
         return Err(Stop::Misaligned { address });
     }
