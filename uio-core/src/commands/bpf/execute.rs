@@ -95,7 +95,13 @@ pub(super) fn execute(
             // the program was checked with, or lacks helpers of it. Its faults are dealt with.
             end = Some(unsafe { jit::run(run, arguments) });
         });
-        return end;
+        // A fault ended it, and the run says which.
+        return end.or_else(|| {
+            // SAFETY: as above.
+            unsafe { release(&mut run) };
+            let (why, at) = run.stop?;
+            Some(End::Stopped { why, at })
+        });
     }
     let slice = match calls_back(program, table) {
         true => budget,

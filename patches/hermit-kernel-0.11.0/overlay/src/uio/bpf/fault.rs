@@ -1,8 +1,8 @@
 //! Faults of compiled programs end the run, and nothing else.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use uio_bpf::program::Program;
 use uio_bpf::run::{Run, Stop};
@@ -16,15 +16,73 @@ static RUNS: [AtomicPtr<Run<'static>>; CORES] = [const { AtomicPtr::new(ptr::nul
 /// Marks the place of a stop as an offset in compiled code.
 const OFFSET: u32 = 1 << 31;
 
-/// Runs compiled code for a run on this core, with interrupts off.
-pub(super) fn guard<T>(run: &mut Run<'_>, work: impl FnOnce(&mut Run<'_>) -> T) -> T {
-	let Some(place) = RUNS.get(core_id() as usize) else {
-		return work(run);
+/// Where each core's stack was when compiled code was called; 0 outside.
+static STACKS: [AtomicU64; CORES] = [const { AtomicU64::new(0) }; CORES];
+
+/// Runs compiled code for a run on this core, with interrupts off. `None` if a fault ended it: the run says which.
+pub(super) fn guard<T>(run: &mut Run<'_>, work: impl FnOnce(&mut Run<'_>) -> T) -> Option<T> {
+	let core = core_id() as usize;
+	let (place, stack) = (RUNS.get(core)?, STACKS.get(core)?);
+	let run = ptr::from_mut(run);
+	let mut work = Some(work);
+	let mut result = None;
+	let mut call = || {
+		if let Some(work) = work.take() {
+			// SAFETY: the caller's, which is not used meanwhile but here and by `contain`.
+			result = Some(work(unsafe { &mut *run }));
+		}
 	};
-	place.store(ptr::from_mut(run).cast(), Ordering::Relaxed);
-	let result = work(run);
+	let mut call: &mut dyn FnMut() = &mut call;
+	place.store(run.cast(), Ordering::Relaxed);
+	// SAFETY: `invoke` gets what it takes.
+	unsafe { catch(stack.as_ptr(), invoke, ptr::from_mut(&mut call).cast()) };
 	place.store(ptr::null_mut(), Ordering::Relaxed);
+	stack.store(0, Ordering::Relaxed);
 	result
+}
+
+/// Calls a closure.
+extern "C" fn invoke(call: *mut ()) {
+	// SAFETY: `guard` passes a pointer to this.
+	let call = unsafe { &mut *call.cast::<&mut dyn FnMut()>() };
+	call();
+}
+
+/// Calls a function with an argument, after it noted the stack pointer at `stack`. Returns when the function does, or when
+/// [`escape`] is reached with that stack pointer, in both cases with the registers that a caller keeps (System V psABI,
+/// 3.2.1).
+#[unsafe(naked)]
+unsafe extern "C" fn catch(stack: *mut u64, function: extern "C" fn(*mut ()), argument: *mut ()) {
+	naked_asm!(
+		"push rbx",
+		"push rbp",
+		"push r12",
+		"push r13",
+		"push r14",
+		"push r15",
+		"sub rsp, 8",
+		"mov [rdi], rsp",
+		"mov rdi, rdx",
+		"call rsi",
+		"jmp {escape}",
+		escape = sym escape,
+	)
+}
+
+/// The end of [`catch`].
+#[unsafe(naked)]
+unsafe extern "C" fn escape() {
+	naked_asm!(
+		"add rsp, 8",
+		"pop r15",
+		"pop r14",
+		"pop r13",
+		"pop r12",
+		"pop rbp",
+		"pop rbx",
+		"cld",
+		"ret",
+	)
 }
 
 /// Asked for every exception before anybody else is: does not return when it is that of a compiled program, or of a
@@ -37,7 +95,8 @@ pub(in crate::uio) fn contain(vector: u8, instruction: u64, address: u64) {
 	let Some(run) = (unsafe { place.load(Ordering::Relaxed).as_mut() }) else {
 		return;
 	};
-	let Some(code) = run.program.native.filter(|code| code.leave != 0) else {
+	let stack = STACKS.get(core_id() as usize).map_or(0, |stack| stack.load(Ordering::Relaxed));
+	let (Some(code), true) = (run.program.native, stack != 0) else {
 		return;
 	};
 	let range = code.range();
@@ -46,15 +105,14 @@ pub(in crate::uio) fn contain(vector: u8, instruction: u64, address: u64) {
 		false => u32::MAX,
 	};
 	run.stop = Some((Stop::Fault { vector, address }, at));
-	run.leave = 1;
-	// SAFETY: this is how compiled code is left (`Code::leave`): what was between is the code's own, and helpers, which
-	// own nothing that needs to be freed. Interrupts were off before the fault and still are.
+	// SAFETY: `catch` goes on there. What was between is compiled code and helpers, which own nothing that needs to be
+	// freed. Interrupts were off before the fault and still are.
 	unsafe {
 		asm!(
-			"mov rsp, {entry}",
-			"jmp {leave}",
-			entry = in(reg) run.entry,
-			leave = in(reg) code.leave,
+			"mov rsp, {stack}",
+			"jmp {escape}",
+			stack = in(reg) stack,
+			escape = sym escape,
 			options(noreturn),
 		);
 	}

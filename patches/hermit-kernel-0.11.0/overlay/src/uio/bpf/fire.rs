@@ -4,7 +4,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use uio_bpf::kind::{FunctionEntry, FunctionExit};
-use uio_bpf::run::{End, Memory, Run, STACK_LEN};
+use uio_bpf::run::{End, Memory, Run, STACK_LEN, Stop};
 use uio_bpf::{interpreter, jit};
 
 use super::entry::{self, CORES};
@@ -57,7 +57,11 @@ pub(super) fn run(link: &Link, context: Memory, origin: Origin) -> End {
 	// programs are trusted, and their faults end the run.
 	let end = unsafe {
 		match link.program.native {
-			Some(_) => fault::guard(&mut run, |run| jit::run(run, arguments)),
+			Some(_) => fault::guard(&mut run, |run| jit::run(run, arguments)).unwrap_or_else(|| {
+				interpreter::release(&mut run);
+				let (why, at) = run.stop.unwrap_or((Stop::Interrupted, 0));
+				End::Stopped { why, at }
+			}),
 			None => interpreter::run(&mut run, arguments),
 		}
 	};

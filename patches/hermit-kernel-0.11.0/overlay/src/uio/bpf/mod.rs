@@ -75,6 +75,8 @@ pub(super) fn breakpoint(instruction: &mut u64, stack: &mut u64) -> bool {
 
 impl Tracing for Bpf {
 	fn host(&self) -> &'static dyn Host {
+		// Without memory for them, lines are lost.
+		lines::prepare();
 		&host::HOST
 	}
 
