@@ -31,7 +31,7 @@ pub fn likely(bytes: &[u8]) -> Vec<Insn> {
 }
 
 fn registers(dst: u8, src: u8) -> u8 {
-    dst % 10 | (src % 11) << 4
+    (dst % 10) | ((src % 11) << 4)
 }
 
 /// `LDDW` of what there is: a number, maps, the first value of a map, a variable, a function.
@@ -40,13 +40,13 @@ fn wide(insn: Insn, code: &mut Vec<Insn>) {
     let (low, high) = match source {
         0 => (insn.imm, i32::from(insn.off)),
         1 | 5 => (insn.imm & 1, 0),
-        2 | 6 => (insn.imm & 1, insn.imm >> 1 & 31),
+        2 | 6 => (insn.imm & 1, (insn.imm >> 1) & 31),
         3 => (0, 0),
         _ => (insn.imm % 8, 0),
     };
     code.push(Insn {
         opcode: 0x18,
-        regs: insn.dst() % 10 | source << 4,
+        regs: (insn.dst() % 10) | (source << 4),
         off: 0,
         imm: low,
     });
@@ -62,7 +62,7 @@ fn one(insn: Insn, at: usize, count: usize) -> Insn {
     match insn.class() {
         class::LDX => {
             let modes = [0x60, 0x80];
-            let mode = modes[usize::from(insn.opcode >> 5 & 1)];
+            let mode = modes[usize::from((insn.opcode >> 5) & 1)];
             let size = if mode == 0x80 && insn.opcode & 0x18 == 0x18 {
                 0
             } else {
@@ -90,8 +90,8 @@ fn one(insn: Insn, at: usize, count: usize) -> Insn {
 /// Offsets that have a chance to be inside of something.
 fn near(off: i16) -> i16 {
     match off & 7 {
-        0..=4 => -(off >> 3 & 63) - 1,
-        5 => off >> 3 & 63,
+        0..=4 => -((off >> 3) & 63) - 1,
+        5 => (off >> 3) & 63,
         _ => off,
     }
 }
@@ -100,14 +100,14 @@ fn store(insn: Insn) -> Insn {
     let operations = [0x00, 0x01, 0x40, 0x41, 0x50, 0x51, 0xa0, 0xa1, 0xe1, 0xf1];
     let atomic = insn.opcode & 0x80 != 0;
     let size = if atomic {
-        insn.opcode & 0x08 | 0x10
+        (insn.opcode & 0x08) | 0x10
     } else {
         insn.opcode & 0x18
     };
     let size = if atomic && size == 0x10 { 0 } else { size };
     Insn {
         opcode: class::STX | if atomic { 0xc0 } else { 0x60 } | size,
-        regs: insn.dst() % 11 | (insn.src() % 10) << 4,
+        regs: (insn.dst() % 11) | ((insn.src() % 10) << 4),
         off: if atomic {
             near(insn.off) & !7
         } else {
@@ -122,7 +122,7 @@ fn store(insn: Insn) -> Insn {
 }
 
 fn arithmetic(insn: Insn) -> Insn {
-    let operation = insn.opcode % 14 << 4;
+    let operation = (insn.opcode % 14) << 4;
     let mut register = insn.opcode & SOURCE_REGISTER;
     let narrow = insn.class() == class::ALU;
     if operation == alu::NEG || operation == alu::END && !narrow {
@@ -151,13 +151,13 @@ fn arithmetic(insn: Insn) -> Insn {
 }
 
 fn branch(insn: Insn, at: usize, count: usize) -> Insn {
-    let operation = insn.opcode % 14 << 4;
+    let operation = (insn.opcode % 14) << 4;
     let register = insn.opcode & SOURCE_REGISTER;
     let narrow = insn.class() == class::JMP32;
     // Somewhere near, and mostly forwards.
     let left = count.saturating_sub(at).max(1) as i16;
     let off = if insn.off & 7 == 0 {
-        -(insn.off >> 3 & 7)
+        -((insn.off >> 3) & 7)
     } else {
         (insn.off >> 3).rem_euclid(left)
     };
