@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every tier of tests.
 
 mod boot;
+mod bpf;
 mod cargo;
 mod host;
 mod kernel;
@@ -30,6 +31,8 @@ pub struct Args {
     tiers: Vec<Tier>,
     #[command(flatten)]
     safety: safety::Args,
+    #[command(flatten)]
+    bpf: bpf::Args,
 }
 
 /// A tier of tests, in the order in which they run.
@@ -45,6 +48,8 @@ enum Tier {
     Vm,
     /// Programs that do what they must not, with every isolation.
     Safety,
+    /// eBPF programs and traces under load.
+    Bpf,
     /// Boot loader and kernel features on many machines.
     Boot,
     /// The overlay's crates on another architecture.
@@ -62,6 +67,7 @@ impl Tier {
             Self::Demo => "demo",
             Self::Vm => "vm",
             Self::Safety => "safety",
+            Self::Bpf => "bpf",
             Self::Boot => "boot",
             Self::Portability => "portability",
             Self::Kernel => "kernel",
@@ -82,6 +88,7 @@ impl Tier {
             }
             Self::Vm => vm::run(report),
             Self::Safety => safety::run(report, &args.safety),
+            Self::Bpf => bpf::run(report, &args.bpf),
             Self::Boot => boot::run(report),
             Self::Portability => portability::run(report),
             Self::Kernel => kernel::run(report),

@@ -35,6 +35,8 @@ use crate::uio::Uio;
 use crate::vm::{Options, Vm};
 use rows::{Backend, GROUPS};
 
+pub use run::memory;
+
 /// Where the programs are.
 const PROGRAMS: &str = "demos/unsafe";
 
