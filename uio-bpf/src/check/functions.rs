@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use super::memory;
 use super::why::{Reject, Why};
 use crate::isa::{
     FRAME_LEN, FRAME_POINTER, Insn, MAX_FRAMES, SOURCE_REGISTER, alu, call, class, jump, mode,
@@ -36,9 +37,13 @@ pub fn jump_target(insn: Insn, at: usize) -> Option<i64> {
 /// Where the function begins that the instruction calls or takes the address of, if it does.
 #[must_use]
 pub fn function_target(insn: Insn, at: usize) -> Option<i64> {
-    let calls = insn.opcode == class::JMP | jump::CALL && insn.src() == call::LOCAL;
     let names = insn.opcode == class::LD | mode::IMM | size::DW && insn.src() == wide::FUNCTION;
-    (calls || names).then(|| at as i64 + 1 + i64::from(insn.imm))
+    (is_call(insn) || names).then(|| at as i64 + 1 + i64::from(insn.imm))
+}
+
+/// Whether it calls a function of the program by its place.
+fn is_call(insn: Insn) -> bool {
+    insn.opcode == class::JMP | jump::CALL && insn.src() == call::LOCAL
 }
 
 /// Finds the functions, and checks what concerns them. `second` says of each instruction whether it
@@ -48,15 +53,23 @@ pub fn function_target(insn: Insn, at: usize) -> Option<i64> {
 /// The first instruction that breaks a rule.
 #[inline(never)]
 pub fn functions(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
+    let whole = |why| Reject {
+        at: code.len() as u32,
+        why,
+    };
     let mut functions = starts(code, second)?;
-    let mut edges = Vec::new();
+    let calls = code
+        .iter()
+        .zip(second)
+        .filter(|(insn, half)| !**half && is_call(**insn));
+    let mut edges = memory::list(calls.count()).map_err(whole)?;
     for (number, function) in functions.iter_mut().enumerate() {
         last(code, second, function)?;
         jumps(code, second, function)?;
         function.stack = stack(code, second, function)?;
         for at in instructions(function, second) {
             let insn = code[at];
-            if insn.class() == class::JMP
+            if is_call(insn)
                 && let Some(target) = function_target(insn, at)
             {
                 edges.push(Edge {
@@ -70,7 +83,7 @@ pub fn functions(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject
     for edge in &mut edges {
         edge.callee = number(&functions, edge.callee).unwrap_or(0);
     }
-    depth(functions.len(), &edges)?;
+    depth(functions.len(), &edges, code.len() as u32)?;
     Ok(functions)
 }
 
@@ -86,7 +99,14 @@ fn instructions(function: &Function, second: &[bool]) -> impl Iterator<Item = us
 }
 
 fn starts(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
-    let mut begins = alloc::vec![false; code.len()];
+    let whole = |why| Reject {
+        at: code.len() as u32,
+        why,
+    };
+    let mut begins = memory::filled(false, code.len()).map_err(whole)?;
+    if let Some(first) = begins.first_mut() {
+        *first = true;
+    }
     for (at, &insn) in code.iter().enumerate() {
         if second[at] {
             continue;
@@ -105,9 +125,10 @@ fn starts(code: &[Insn], second: &[bool]) -> Result<Vec<Function>, Reject> {
         };
         return Err(Reject { at: at as u32, why });
     }
-    let mut functions: Vec<Function> = Vec::new();
+    let count = begins.iter().filter(|begins| **begins).count();
+    let mut functions: Vec<Function> = memory::list(count).map_err(whole)?;
     for (at, begins) in begins.into_iter().enumerate() {
-        if begins || at == 0 {
+        if begins {
             if let Some(before) = functions.last_mut() {
                 before.end = at as u32;
             }
@@ -211,10 +232,11 @@ fn below(insn: Insn) -> Result<usize, Why> {
     }
 }
 
-/// Checks that calls do not go round, nor deeper than there are frames.
-fn depth(functions: usize, edges: &[Edge]) -> Result<(), Reject> {
+/// Checks that calls do not go round, nor deeper than there are frames. `end` is the program's.
+fn depth(functions: usize, edges: &[Edge], end: u32) -> Result<(), Reject> {
+    let whole = |why| Reject { at: end, why };
     // How deep what each function calls is, itself included, as far as it is known.
-    let mut heights = alloc::vec![1_usize; functions];
+    let mut heights = memory::filled(1_usize, functions).map_err(whole)?;
     let mut grew = true;
     while grew {
         grew = false;
@@ -224,7 +246,7 @@ fn depth(functions: usize, edges: &[Edge]) -> Result<(), Reject> {
                 continue;
             }
             if height > MAX_FRAMES {
-                return Err(too_deep(functions, edges, edge));
+                return Err(too_deep(functions, edges, edge).unwrap_or_else(whole));
             }
             heights[edge.caller as usize] = height;
             grew = true;
@@ -238,10 +260,10 @@ const ROUNDS: usize = 256;
 
 /// Why calls are too deep at an edge: takes away functions that call none that is left, until there are only
 /// those that go round, and those that lead to them.
-fn too_deep(functions: usize, edges: &[Edge], edge: &Edge) -> Reject {
-    let mut left = alloc::vec![true; functions];
+fn too_deep(functions: usize, edges: &[Edge], edge: &Edge) -> Result<Reject, Why> {
+    let mut left = memory::filled(true, functions)?;
     for _ in 0..ROUNDS {
-        let mut calling = alloc::vec![false; functions];
+        let mut calling = memory::filled(false, functions)?;
         for edge in edges.iter().filter(|edge| left[edge.callee as usize]) {
             calling[edge.caller as usize] = true;
         }
@@ -253,14 +275,9 @@ fn too_deep(functions: usize, edges: &[Edge], edge: &Edge) -> Reject {
     let round = edges
         .iter()
         .find(|edge| left[edge.caller as usize] && left[edge.callee as usize]);
-    match round {
-        Some(edge) => Reject {
-            at: edge.at,
-            why: Why::Recursion,
-        },
-        None => Reject {
-            at: edge.at,
-            why: Why::Frames,
-        },
-    }
+    let (at, why) = match round {
+        Some(edge) => (edge.at, Why::Recursion),
+        None => (edge.at, Why::Frames),
+    };
+    Ok(Reject { at, why })
 }

@@ -6,9 +6,10 @@
 
 mod functions;
 mod insn;
+pub(crate) mod memory;
 mod why;
 
-use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -44,21 +45,26 @@ pub fn check(
     code: &[Insn],
     environment: &Environment<'_>,
 ) -> Result<Program, Reject> {
+    let whole = |why| Reject {
+        at: code.len() as u32,
+        why,
+    };
     let second = alone(code)?;
     let functions = functions::functions(code, &second)?;
     helpers(code, &second, kind, environment.helpers)?;
-    let mut insns: Box<[Insn]> = code.into();
+    let mut insns = memory::copy(code).map_err(whole)?.into_boxed_slice();
     let maps = resolve(&mut insns, &second, &functions, environment)?;
-    let ops = Ops::new(&insns, &functions, environment.helpers);
+    let ops = Ops::new(&insns, &functions, environment.helpers).map_err(whole)?;
+    let name = memory::copy(name.as_bytes()).map_err(whole)?;
     Ok(Program {
-        name: name.into(),
+        name: String::from_utf8(name).unwrap_or_default().into_boxed_str(),
         kind,
         insns,
         functions: functions.into_boxed_slice(),
         maps,
         ops,
         native: None,
-        symbols: Arc::new([]),
+        symbols: Arc::default(),
         memory: None,
     })
 }
@@ -75,10 +81,7 @@ fn alone(code: &[Insn]) -> Result<Vec<bool>, Reject> {
     if code.len() > MAX_INSNS {
         return Err(whole(Why::Length));
     }
-    let mut second = Vec::new();
-    if second.try_reserve_exact(code.len()).is_err() {
-        return Err(whole(Why::Memory));
-    }
+    let mut second = memory::list(code.len()).map_err(whole)?;
     let mut wide = false;
     for (at, &insn) in code.iter().enumerate() {
         let reject = |why| Reject { at: at as u32, why };

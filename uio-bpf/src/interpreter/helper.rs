@@ -166,8 +166,18 @@ fn check<'a>(
 ) -> bool {
     let value = machine.registers[register & 7];
     let (len, write) = match argument {
-        Argument::Key => (map.map_or(0, |map| u64::from(map.key_size())), false),
-        Argument::Value => (map.map_or(0, |map| u64::from(map.value_size())), false),
+        Argument::Key | Argument::Value => {
+            let Some(map) = map else {
+                return false;
+            };
+            let is_key = argument == Argument::Key;
+            let len = if is_key {
+                map.key_size()
+            } else {
+                map.value_size()
+            };
+            (u64::from(len), false)
+        }
         Argument::Map(kinds) => {
             *map = named(machine.run, value);
             return map.is_some_and(|map| kinds >> (map.kind() as u32) & 1 != 0);

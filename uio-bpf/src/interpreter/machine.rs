@@ -131,17 +131,18 @@ pub unsafe fn call_function(run: &mut Run<'_>, token: u64, arguments: [u64; 5]) 
     if run.frames as usize >= MAX_FRAMES {
         return leave(run, Stop::Frames, function.start);
     }
+    let frames = run.frames;
     run.frames += 1;
     let at = At::number(&run.program.ops, function.start);
     let cost = function.end - function.start;
     let [a, b, c, d, e] = arguments;
-    let pointer = top(run) - u64::from(run.frames - 1) * FRAME_LEN as u64;
+    let pointer = top(run) - u64::from(frames) * FRAME_LEN as u64;
     let registers = [0, a, b, c, d, e, 0, 0, 0, 0, pointer];
     let mut machine = Machine::at(run, at, cost, registers);
     machine.view.enter(machine.run, pointer);
     machine.go();
     let (returned, value) = (machine.returned, machine.registers[0]);
-    run.frames -= 1;
+    run.frames = frames;
     if !returned {
         run.leave = run.leave.max(1);
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::op::{Op, Step};
 use super::{access, arithmetic, calls, jump};
+use crate::check::{Why, memory};
 use crate::helper::{APPLICATION, Table};
 use crate::isa::{self, Insn, class};
 use crate::program::Function;
@@ -19,14 +20,20 @@ pub struct Ops {
 
 impl Ops {
     /// Of a program that was checked and whose wide instructions are resolved.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`Why::Memory`].
     #[inline(never)]
-    pub(crate) fn new(insns: &[Insn], functions: &[Function], helpers: &Table<'_>) -> Self {
-        let changing: Vec<bool> = functions
-            .iter()
-            .map(|function| code(insns, function).iter().any(changes_kept))
-            .collect();
-        let mut ops = Vec::with_capacity(insns.len());
+    pub(crate) fn new(
+        insns: &[Insn],
+        functions: &[Function],
+        helpers: &Table<'_>,
+    ) -> Result<Self, Why> {
+        let mut changing = memory::list(functions.len())?;
+        for function in functions {
+            changing.push(code(insns, function).iter().any(changes_kept));
+        }
+        let mut ops: Vec<Op> = memory::list(insns.len())?;
         for (function, &changing_here) in functions.iter().zip(&changing) {
             for &insn in code(insns, function) {
                 let mut op = Op::new(insn, step(insn));
@@ -48,10 +55,10 @@ impl Ops {
                 ops.push(op);
             }
         }
-        Self {
+        Ok(Self {
             ops: ops.into_boxed_slice(),
             first_cost: functions.first().map_or(0, |first| first.end),
-        }
+        })
     }
 
     /// Bytes of memory that they take.
