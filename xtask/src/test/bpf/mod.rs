@@ -28,6 +28,7 @@ use crate::demo::{WEB, wait_for_server};
 use crate::load::Load;
 use crate::process::Output;
 use crate::project;
+use crate::scratch::copy_files;
 use crate::uio::Uio;
 use crate::vm::{Options, Vm};
 
@@ -125,11 +126,13 @@ impl<'u> Server<'u> {
         for directory in [PROGRAMS, UNSAFE] {
             compile(uio, &root.join(directory), &objects)?;
         }
-        let share = root.join(WEB).join("share").display().to_string();
+        // A copy, because the client writes there.
+        let share = uio.dir("share")?;
+        copy_files(&root.join(WEB).join("share"), &share)?;
         let vm = Options {
             name: NAME,
             image,
-            share: Some(share),
+            share: Some(share.display().to_string()),
             publish: Some(PORT),
             run: ["--policy", "full"].map(str::to_owned).into(),
             ..Options::default()
