@@ -17,9 +17,11 @@ use crate::arch::processor::{get_frequency, get_timestamp};
 /// Stacks of programs, by core.
 static STACKS: [AtomicPtr<Stack>; CORES] = [const { AtomicPtr::new(ptr::null_mut()) }; CORES];
 
-/// A stack.
+/// A stack, which programs use by its address.
 #[repr(align(16))]
-struct Stack([u8; STACK_LEN]);
+struct Stack {
+	_bytes: [u8; STACK_LEN],
+}
 
 /// Makes a stack for every core that has none; false without memory.
 pub(super) fn prepare() -> bool {

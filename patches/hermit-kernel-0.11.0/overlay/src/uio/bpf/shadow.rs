@@ -155,11 +155,3 @@ fn all(slot: u64) -> impl Iterator<Item = *mut Call> {
 	// SAFETY: entries are there for ever, and this field is atomic.
 	places(slot).filter(move |&place| unsafe { (*place).slot.load(Ordering::Acquire) } == slot)
 }
-
-/// Bytes that the table holds.
-pub(super) fn held() -> usize {
-	if TABLE.load(Ordering::Relaxed).is_null() {
-		return 0;
-	}
-	CALLS * size_of::<Call>()
-}
