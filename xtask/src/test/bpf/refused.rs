@@ -45,8 +45,14 @@ const CHECKED: &[(&str, End)] = &[
     ("no_function", Stops("argument 2 of loop")),
 ];
 
-/// Those that compiled code ends without a fault.
+/// Those that compiled code ends, whose accesses nobody checks before the processor does.
 const COMPILED: &[(&str, End)] = &[
+    ("null_read", Stops("a page fault at 0x8")),
+    ("null_write", Stops("a page fault at 0x0")),
+    ("wild_read", Stops("a page fault at 0x700000000000")),
+    ("wild_write", Stops("a page fault at 0x700000000000")),
+    ("no_address", Stops("a general protection fault")),
+    ("unchecked", Stops("a page fault at 0x0")),
     ("forever", Stops("all instructions that it may")),
     ("loops", Stops("deeper than 8")),
     ("divide", Returns(7)),
