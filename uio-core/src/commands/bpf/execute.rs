@@ -115,7 +115,6 @@ pub(super) fn execute(
         let mut end = None;
         tracing.quietly(&mut || {
             // SAFETY: as above; of the run, only the budget is changed.
-            #[allow(unused_unsafe, reason = "who made the machine has promised it already")]
             let slice = unsafe { machine.resume() };
             end = Some(slice);
         });

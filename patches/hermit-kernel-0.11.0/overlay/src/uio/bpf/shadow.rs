@@ -6,8 +6,8 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use uio_bpf::kind::FunctionEntry;
 
@@ -20,7 +20,7 @@ const CALLS: usize = 1024;
 const REACH: usize = 16;
 
 /// A call under way.
-pub(super) struct Call {
+struct Call {
 	/// Where its return address was on the stack; 0 for none.
 	slot: AtomicU64,
 	/// The return address.
